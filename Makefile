@@ -1,0 +1,42 @@
+# make run    the main job: FetchReach from logged data to a policy improved by planning, runs/demo/report.html
+# make test   every test, closed by "N passed, N failed"
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: run test lab prepare figures readme clean
+
+run: .venv/installed
+	$(BIN)/goplan demo
+
+test: .venv/installed
+	$(BIN)/python tools/test.py
+
+lab: .venv/installed
+	$(BIN)/jupyter lab nbs
+
+# after a change of a notebook: modules, clean metadata, README, house check
+prepare: .venv/installed
+	$(BIN)/nbdev_clean
+	$(BIN)/nbdev_export
+	$(BIN)/python tools/readme.py
+	$(BIN)/python tools/house.py
+
+# execute notebooks again and store what they show: make figures, or make figures NB=nbs/10_planner.ipynb
+NB ?= $(wildcard nbs/*.ipynb)
+figures: .venv/installed
+	for nb in $(NB); do echo $$nb; $(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level WARN $$nb || exit 1; done
+	$(BIN)/nbdev_clean
+
+readme: .venv/installed
+	$(BIN)/python tools/readme.py
+
+.venv/installed: settings.ini setup.py constraints.txt
+	@$(PYTHON) -c 'import sys; assert sys.version_info>=(3, 10), "Python 3.10 or newer is needed, this is "+sys.version' 
+	@echo "installing into .venv (about two minutes, 1.5 GB on disk)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt torch setuptools wheel
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv runs build *.egg-info goplan_nb/__pycache__

@@ -1,0 +1,249 @@
+"The `goplan` command as a user meets it: what it makes, what it refuses, and that nothing is lost."
+import json, os, resource, shutil, signal, subprocess, sys, time
+from pathlib import Path
+import numpy as np, pandas as pd, pytest, torch
+from safetensors.torch import load_file
+from goplan_nb.cli import main
+
+TINY = ['--hidden', '16', '--dynamics-hidden', '16', '--noise-dim', '4', '--batch-size', '32', '--pretrain-updates', '120', '--iterations', '2',
+    '--finetune-updates', '40', '--candidates', '3', '--copies', '2', '--lookahead', '2', '--intra', '4', '--inter', '4',
+    '--checkpoint-every', '20', '--evaluate-every', '100', '--evaluate-episodes', '3']
+GOPLAN = [str(Path(sys.executable).parent/'goplan')]
+
+@pytest.fixture(scope='session')
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp('data')/'reach.npz'
+    assert main(['collect', 'PointReach', '--episodes', '40', '--out', str(path)])==0
+    return path
+
+def train_args(data, out, *more, method='goplan', task='PointReach'):
+    return ['train', method, task, '--data', str(data), '--out', str(out), '--device', 'cpu', *(TINY if method=='goplan' else []), *more]
+
+@pytest.fixture(scope='session')
+def run(data, tmp_path_factory):
+    out = tmp_path_factory.mktemp('runs')/'a'
+    assert main(train_args(data, out, '--seeds', '0', '1'))==0
+    return out
+
+def refused(capsys, args, *words):
+    "The command exits with 2 and says why in one line that holds all of `words`."
+    capsys.readouterr()
+    assert main([str(a) for a in args])==2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said)==1 and said[0].startswith('goplan: '), said
+    for w in words: assert w in said[0], (w, said[0])
+
+def rewrite(src, dst, **changes):
+    "A copy of a dataset with some arrays replaced."
+    with np.load(src) as z: arrays = {n: z[n] for n in z.files}
+    np.savez(dst, **(arrays | changes))
+    return dst
+
+def test_help_names_every_command(capsys):
+    assert main(['--help'])==0
+    said = capsys.readouterr().out
+    for name in ('tasks', 'collect', 'info', 'convert', 'train', 'evaluate', 'report', 'demo'): assert name in said
+
+def test_help_of_train_explains_fields_with_source(capsys):
+    with pytest.raises(SystemExit) as e: main(['train', 'goplan', 'PointReach', '--help'])
+    said = capsys.readouterr().out
+    assert e.value.code==0 and '--beta' in said and 'Table 3' in said
+
+def test_collect_gives_the_same_bytes_whatever_the_workers(tmp_path):
+    for w in (1, 2): assert main(['collect', 'FetchReach', '--episodes', '5', '--workers', str(w), '--out', str(tmp_path/f'{w}.npz')])==0
+    assert (tmp_path/'1.npz').read_bytes()==(tmp_path/'2.npz').read_bytes()
+
+def test_info_shows_the_card(data, capsys):
+    assert main(['info', str(data)])==0
+    said = capsys.readouterr().out
+    for w in ('PointReach', 'sha256', 'mujoco', '(40, 51, 2)', 'mean return'): assert w in said
+
+def test_run_leaves_what_the_contract_says(run):
+    assert {'config.json', 'metrics.csv', 'checkpoint.safetensors', 'pretrained.safetensors'} <= {p.name for p in run.iterdir()}
+    m = pd.read_csv(run/'metrics.csv')
+    assert list(m.columns)==['method', 'task', 'data', 'preset', 'seed', 'step', 'metric', 'value', 'commit', 'versions']
+    assert {'return/policy', 'return/sampled', 'case/a-1', 'value/loss'} <= set(m.metric) and set(m.seed)=={0, 1} and m.step.max()==200
+
+def test_evaluate_prints_json_last(run, capsys):
+    for more in ([], ['--planner']):
+        assert main(['evaluate', str(run), '--episodes', '4', '--json', *more])==0
+        result = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+        assert set(result)=={'task', 'method', 'seeds', 'episodes', 'return_mean', 'return_per_seed', 'return49_mean', 'success_last'}
+        assert len(result['return_per_seed'])==2 and 0<=result['return49_mean']<=result['return_mean']<=50
+
+def test_evaluate_writes_a_film_and_takes_noise(run, tmp_path):
+    assert main(['evaluate', str(run), '--episodes', '2', '--action-noise', '0.5', '--video', str(tmp_path/'a.gif')])==0
+    assert (tmp_path/'a.gif').read_bytes()[:3]==b'GIF'
+
+def test_report_is_one_page(run):
+    assert main(['report', str(run)])==0
+    page = (run/'report.html').read_text()
+    assert 'data:image/png;base64,' in page and 'src="http' not in page
+
+@pytest.mark.parametrize('method', ['bc', 'gcsl'])
+def test_imitation_trains_and_evaluates(data, tmp_path, capsys, method):
+    assert main(train_args(data, tmp_path/'r', '--updates', '60', method=method))==0
+    assert main(['evaluate', str(tmp_path/'r'), '--episodes', '3', '--json'])==0
+
+def test_demo_makes_everything(data, tmp_path, capsys):
+    assert main(['demo', '--task', 'PointReach', '--data', str(data), '--out', str(tmp_path/'d'), '--updates', '90', '--episodes', '3'])==0
+    assert {'report.html', 'metrics.csv', 'returns.csv', 'config.json', 'rollout.gif', 'fan.png', 'checkpoint.safetensors'} <= {p.name for p in (tmp_path/'d').iterdir()}
+    said = capsys.readouterr().out
+    for w in ('behaviour data', 'policy, pretrained', 'policy, fine-tuned', 'planner (GOPlan2)', '46.09', 'report:'): assert w in said
+    arms = pd.read_csv(tmp_path/'d'/'returns.csv')
+    assert set(arms.arm)=={'data', 'pretrained', 'policy', 'planner'} and (arms[arms.arm=='policy'].metric=='return').sum()==3
+
+def final(folder): return load_file(folder/'checkpoint.safetensors')
+
+def assert_same_weights(a, b):
+    assert a.keys()==b.keys()
+    for k in a: assert torch.equal(a[k], b[k]), k
+
+def test_killed_run_resumes_to_the_same_bits(data, tmp_path):
+    "kill -9 twice, in pretraining and in fine-tuning; then the same command to its end."
+    env = dict(os.environ, OMP_NUM_THREADS='1')
+    args = lambda out: GOPLAN+train_args(data, out, '--seeds', '0', '1')
+    subprocess.run(args(tmp_path/'whole'), check=True, env=env, capture_output=True)
+    for after in (40, 140):
+        p = subprocess.Popen(args(tmp_path/'killed'), env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.time()+120
+        while time.time()<deadline and p.poll() is None:
+            log = tmp_path/'killed'/'metrics.csv'
+            if (tmp_path/'killed'/'checkpoint.safetensors').exists() and int(json.loads(header(tmp_path/'killed'))['step'])>=after: break
+            time.sleep(.01)
+        p.send_signal(signal.SIGKILL)
+        p.wait()
+    subprocess.run(args(tmp_path/'killed'), check=True, env=env, capture_output=True)
+    assert_same_weights(final(tmp_path/'whole'), final(tmp_path/'killed'))
+    a, b = (pd.read_csv(tmp_path/n/'metrics.csv').drop(columns=['commit']) for n in ('whole', 'killed'))
+    pd.testing.assert_frame_equal(a, b)
+
+def header(folder):
+    raw = (folder/'checkpoint.safetensors').read_bytes()
+    return json.loads(raw[8:8+int.from_bytes(raw[:8], 'little')])['__metadata__']['plain']
+
+def test_full_disk_keeps_the_previous_checkpoint(data, tmp_path):
+    "The disk is full from the first checkpoint on: a limit on the size of files stands in for it."
+    out = tmp_path/'r'
+    assert main(train_args(data, out))==0
+    before = (out/'checkpoint.safetensors').read_bytes()
+    shutil.copytree(out, tmp_path/'s')
+    config = json.loads((tmp_path/'s'/'config.json').read_text())
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (len(before)//2,)*2)
+    p = subprocess.run(GOPLAN+train_args(data, tmp_path/'new'), capture_output=True, text=True, preexec_fn=limit)
+    assert p.returncode==2 and 'cannot write' in p.stderr and 'Traceback' not in p.stderr
+    assert not list((tmp_path/'new').glob('*.safetensors')) and not list((tmp_path/'new').glob('.*tmp'))
+    # and with a good checkpoint in place, a later failure leaves it alone
+    from goplan_nb.core import BadInput
+    from goplan_nb.train import load_checkpoint, save_checkpoint
+    import goplan_nb.train as T
+    state = load_checkpoint(out/'checkpoint.safetensors')
+    code = (f'import resource; from pathlib import Path; from goplan_nb.train import *; s = load_checkpoint(Path({str(out)!r})/"checkpoint.safetensors"); '
+            f'resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before)//2},)*2); save_checkpoint(Path({str(out)!r})/"checkpoint.safetensors", s)')
+    p = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert 'BadInput' in p.stderr and (out/'checkpoint.safetensors').read_bytes()==before
+
+def test_refuses_unknown_names(capsys, data, tmp_path):
+    refused(capsys, ['trian'], 'trian', 'train')
+    refused(capsys, train_args(data, tmp_path/'x', method='golan'), 'golan', 'goplan', 'gcsl')
+    refused(capsys, train_args(data, tmp_path/'x', task='PointRoom'), 'PointRoom', 'PointRooms')
+    refused(capsys, train_args(data, tmp_path/'x', '--preset', 'laptob'), 'laptob', 'laptop')
+    refused(capsys, train_args(data, tmp_path/'x', '--beto', '3'), '--beto', '--beta')
+    refused(capsys, train_args(data, tmp_path/'x', '--beta', 'three'), '--beta', 'three')
+    assert not (tmp_path/'x').exists()
+
+@pytest.mark.parametrize('option, value', [('--members', 0), ('--batch-size', 1), ('--gamma', 1.5), ('--hidden', 0), ('--beta', -1), ('--candidates', 0), ('--copies', 0),
+    ('--policy-lr', 0), ('--uncertainty', -1), ('--inter-goal', 'own'), ('--pretrain-updates', -5), ('--relabel', 2), ('--updates', 0), ('--seeds', -1),
+    ('--evaluate-every', 0), ('--device', 'tpu'), ('--noise-dim', 0), ('--average-decay', 1.2), ('--finetune-updates', 0), ('--kappa', 'nan')])
+def test_refuses_numbers_out_of_range(capsys, data, tmp_path, option, value):
+    refused(capsys, train_args(data, tmp_path/'x', option, str(value)), option.strip('-').replace('-', '_') if option not in ('--device', '--seeds', '--updates', '--evaluate-every') else option.strip('-'), 'allowed')
+
+def test_refuses_bad_data(capsys, data, tmp_path):
+    args = lambda p: train_args(p, tmp_path/'x')
+    refused(capsys, args(tmp_path/'none.npz'), 'none.npz', 'goplan collect')
+    (tmp_path/'empty.npz').touch()
+    refused(capsys, args(tmp_path/'empty.npz'), 'empty.npz', 'empty')
+    (tmp_path/'cut.npz').write_bytes(data.read_bytes()[:2000])
+    refused(capsys, args(tmp_path/'cut.npz'), 'cut.npz')
+    refused(capsys, train_args(data, tmp_path/'x', task='FetchReach'), 'PointReach', 'FetchReach')
+    with np.load(data) as z: o, a = z['observations'].copy(), z['actions'].copy()
+    o[7, 3, 1] = np.nan
+    refused(capsys, args(rewrite(data, tmp_path/'nan.npz', observations=o)), 'observations', 'episode 7', 'NaN')
+    a[5, 0, 0] = np.inf
+    refused(capsys, args(rewrite(data, tmp_path/'inf.npz', actions=a)), 'actions', 'episode 5')
+    refused(capsys, args(rewrite(data, tmp_path/'shape.npz', observations=o[:, :, :1])), 'shape.npz')
+    refused(capsys, args(rewrite(data, tmp_path/'fewer.npz', goals=np.zeros((3, 2), np.float32))), 'goals')
+    refused(capsys, args(rewrite(data, tmp_path/'zero.npz', observations=o[:0], actions=a[:0], goals=a[:0, 0], lengths=np.zeros(0, np.int32))), 'no episodes')
+    assert not (tmp_path/'x').exists()
+
+def test_refuses_to_overwrite_data(capsys, data):
+    before = data.read_bytes()
+    refused(capsys, ['collect', 'PointReach', '--episodes', '2', '--out', data], str(data), '--force')
+    assert data.read_bytes()==before
+
+def test_refuses_bad_collection(capsys, tmp_path):
+    out = ['--out', tmp_path/'x.npz']
+    refused(capsys, ['collect', 'PointReach', '--episodes', '0', *out], 'episodes', 'allowed')
+    refused(capsys, ['collect', 'PointReach', '--noise', '-1', *out], 'noise', 'allowed')
+    refused(capsys, ['collect', 'PointReach', '--random-eps', '1.5', *out], 'random_eps', 'allowed')
+    refused(capsys, ['collect', 'PointReach', '--behaviour', 'export', *out], 'export', 'expert')
+    refused(capsys, ['collect', 'PointReach', '--out', tmp_path/'x.txt'], 'x.txt', '.npz')
+    assert not list(tmp_path.iterdir())
+
+def test_refuses_another_config_and_keeps_the_run(capsys, data, run):
+    before = {p.name: p.read_bytes() for p in run.iterdir()}
+    refused(capsys, train_args(data, run, '--seeds', '0', '1', '--beta', '30'), 'config.prior.beta', '60.0', '30.0', '--restart')
+    refused(capsys, train_args(data, run, '--seeds', '0', '2'), 'seeds')
+    assert {p.name: p.read_bytes() for p in run.iterdir()}==before
+
+def test_restart_begins_anew(data, tmp_path):
+    assert main(train_args(data, tmp_path/'r', '--updates', '60', method='gcsl'))==0
+    assert main(train_args(data, tmp_path/'r', '--updates', '40', '--restart', method='gcsl'))==0
+    assert pd.read_csv(tmp_path/'r'/'metrics.csv').step.max()==40
+
+def test_refuses_damaged_checkpoint(capsys, data, run, tmp_path):
+    shutil.copytree(run, tmp_path/'r')
+    path = tmp_path/'r'/'checkpoint.safetensors'
+    for cut in (path.read_bytes()[:1000], path.read_bytes()[:-100], b'', b'\xff'*64):
+        path.write_bytes(cut)
+        refused(capsys, ['evaluate', tmp_path/'r', '--episodes', '2'], 'checkpoint.safetensors')
+        refused(capsys, train_args(data, tmp_path/'r', '--seeds', '0', '1'), 'checkpoint.safetensors', '--restart')
+        assert path.read_bytes()==cut
+    path.unlink()
+    refused(capsys, ['evaluate', tmp_path/'r'], 'no checkpoint')
+
+def test_refuses_what_is_no_run(capsys, tmp_path):
+    refused(capsys, ['evaluate', tmp_path/'nothing'], 'nothing')
+    (tmp_path/'config.json').write_text('{')
+    refused(capsys, ['evaluate', tmp_path], 'config.json')
+    (tmp_path/'config.json').write_text('{"method": "goplan"}')
+    refused(capsys, ['evaluate', tmp_path], 'config.json')
+    refused(capsys, ['report', tmp_path/'nothing'], 'nothing')
+
+def test_refuses_folder_that_cannot_be_written(capsys, data, tmp_path):
+    (tmp_path/'file').write_text('x')
+    refused(capsys, train_args(data, tmp_path/'file'/'run'), 'cannot write')
+    refused(capsys, ['collect', 'PointReach', '--episodes', '2', '--out', tmp_path/'file'/'d.npz'], 'cannot write')
+    assert (tmp_path/'file').read_text()=='x'
+
+def test_refuses_wrong_evaluation(capsys, run, data, tmp_path):
+    refused(capsys, ['evaluate', run, '--episodes', '0'], 'episodes', 'allowed')
+    refused(capsys, ['evaluate', run, '--task', 'FetchReach'], 'FetchReach', 'PointReach')
+    refused(capsys, ['evaluate', run, '--action-noise', '-1'], 'noise', 'allowed')
+    refused(capsys, ['evaluate', run, '--video', tmp_path/'a.mp4', '--episodes', '2'], 'a.mp4', '.gif')
+    assert main(train_args(data, tmp_path/'bc', '--updates', '10', method='bc'))==0
+    refused(capsys, ['evaluate', tmp_path/'bc', '--planner'], 'planner', 'allowed')
+
+def test_convert_reads_arrays_only(capsys, tmp_path):
+    import pickle
+    T, rng = 49, np.random.default_rng(0)
+    o = rng.uniform(-1, 1, (6, T+1, 2))
+    buffer = dict(o=o, ag=o, u=rng.uniform(-1, 1, (6, T, 2)), g=np.repeat(rng.uniform(-1, 1, (6, 1, 2)), T, 1))
+    (tmp_path/'a.pkl').write_bytes(pickle.dumps(buffer))
+    assert main(['convert', str(tmp_path/'a.pkl'), str(tmp_path/'a.npz'), '--task', 'PointReach'])==0
+    assert main(['info', str(tmp_path/'a.npz')])==0
+    class Evil:
+        def __reduce__(self): return os.system, ('touch '+str(tmp_path/'owned'),)
+    (tmp_path/'b.pkl').write_bytes(pickle.dumps(dict(o=Evil())))
+    refused(capsys, ['convert', tmp_path/'b.pkl', tmp_path/'b.npz', '--task', 'PointReach'], 'NumPy arrays only')
+    assert not (tmp_path/'owned').exists() and not (tmp_path/'b.npz').exists()

@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test lab prepare figures readme clean
+.PHONY: run test lab prepare figures results readme clean
 
 run: .venv/installed
 	$(BIN)/goplan demo
@@ -24,8 +24,15 @@ prepare: .venv/installed
 # execute notebooks again and store what they show: make figures, or make figures NB=nbs/10_planner.ipynb
 NB ?= $(wildcard nbs/*.ipynb)
 figures: .venv/installed
-	for nb in $(NB); do echo $$nb; $(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level WARN $$nb || exit 1; done
+	for nb in $(NB); do echo $$nb; $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False --log-level WARN $$nb || exit 1; done
 	$(BIN)/nbdev_clean
+
+# the table of the README: three seeds of preset laptop on three tasks, about an hour on two cores
+results: .venv/installed
+	for task in FetchReach PointReach PointRooms; do \
+	  $(BIN)/goplan demo --task $$task --data data/$$task.npz --seeds 0 1 2 --out runs/laptop-$$task || exit 1; \
+	  cp runs/laptop-$$task/returns.csv data/results/laptop-$$task.csv; \
+	done
 
 readme: .venv/installed
 	$(BIN)/python tools/readme.py

@@ -110,14 +110,14 @@ def save_episodes(
             with z.open(entry, 'w', force_zip64=True) as f: np.lib.format.write_array(f, np.ascontiguousarray(array), allow_pickle=False)
     return card
 
-# %% ../nbs/03_data.ipynb #dcc7df7f
+# %% ../nbs/03_data.ipynb #23ac3cb0
 def _read(path):
     "The arrays of a dataset file, or one clear line."
     if not path.is_file(): raise BadInput(f'no such dataset: {path}; make one with: goplan collect TASK --out {path}')
     if path.stat().st_size==0: raise BadInput(f'{path} is empty; allowed: a dataset written by goplan collect')
     wanted = (*ARRAYS, 'card')
     try:
-        with np.load(path, allow_pickle=False) as z: arrays = {n: z[n] for n in wanted if n in z.files}
+        with open(path, 'rb') as f, np.load(f, allow_pickle=False) as z: arrays = {n: z[n] for n in wanted if n in z.files}
     except Exception as e: raise BadInput(f'{path} is not a complete .npz file of plain arrays ({type(e).__name__})') from None
     missing = [n for n in wanted if not isinstance(arrays.get(n), np.ndarray)]
     if missing: raise BadInput(f'{path} lacks {", ".join(missing)}; needed: {", ".join(wanted)}')

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LAPTOP', 'GOPlanConfig', 'GOPlan']
 
-# %% ../nbs/12_goplan.ipynb #7fa8f1b6
+# %% ../nbs/12_goplan.ipynb #8390487f
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 import torch
@@ -15,11 +15,11 @@ from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, fit_scalers, ne
 from .data import sample
 from .dynamics import Dynamics
 from .nets import load_optimiser, optimiser_state, rows
-from .planner import Plan, PlanConfig, plan
+from .planner import Plan, PlanConfig, plan as plan_ahead
 from .prior import Prior, PriorConfig
 from .reanalysis import CASES, Buffer, ReanalysisConfig, reanalyse
 
-# %% ../nbs/12_goplan.ipynb #059ae07d
+# %% ../nbs/12_goplan.ipynb #027bbf28
 @dataclass(frozen=True)
 class GOPlanConfig:
     "Every number of both stages."
@@ -38,6 +38,7 @@ class GOPlanConfig:
     scaler_floor:float=.05        # least deviation when standardising, raw units; released code
     jitter:float=1e-4             # noise on standardised states and goals of a batch; released code
 
+    # differs: appendix C trains the models with a step size of 1e-4; the released code with 1e-3
     def __post_init__(self):
         for name, least in dict(batch_size=2, pretrain_updates=0, iterations=0, finetune_updates=1, members=1, dynamics_hidden=1).items():
             if getattr(self, name)<least: raise BadInput(f'{name} is {getattr(self, name)}; allowed: {least} and more')
@@ -91,7 +92,7 @@ def prepare(self:GOPlan,
     "Fit the scalers; once, before the first update."
     self.state_scaler, self.goal_scaler = fit_scalers(data, self.config.scaler_floor)
 
-# %% ../nbs/12_goplan.ipynb #642da50f
+# %% ../nbs/12_goplan.ipynb #7fc6a0c8
 @patch
 def update(self:GOPlan,
     batch:Batch,         # raw units, (S, B, ...)
@@ -100,6 +101,7 @@ def update(self:GOPlan,
     "One step of every network on one batch."
     s, s2, g = self.state_scaler(batch.observations), self.state_scaler(batch.next_observations), self.goal_scaler(batch.goals)
     metrics = self.dynamics.update(s, batch.actions, s2) if dynamics else {}
+    # differs: the paper does not mention this noise; the released code adds it
     shake = lambda x: x+self.config.jitter*self.rngs.normal(*x.shape[1:])
     metrics |= self.prior.update(Batch(shake(s), batch.actions, shake(s2), shake(g), batch.rewards), self.rngs, self.step)
     self.step += 1
@@ -145,7 +147,7 @@ def foresee(self:GOPlan,
     mean, spread = self.dynamics.mean(self.state_scaler(observations), actions)
     return self.state_scaler.inverse(mean), spread
 
-# %% ../nbs/12_goplan.ipynb #210a3d95
+# %% ../nbs/12_goplan.ipynb #eb80db87
 @patch
 def plan(self:GOPlan,
     observations:Tensor, # (S, P, d_s)
@@ -155,7 +157,7 @@ def plan(self:GOPlan,
     record:list|None=None, # see `imagined_returns`
 )->Plan:
     "Algorithm 2 with this agent's policy and models: GOPlan2."
-    return plan(observations, goals, self.policy, self.imagine, self.task, self.prior.d_z, rngs, self.config.plan, counts, record)
+    return plan_ahead(observations, goals, self.policy, self.imagine, self.task, self.prior.d_z, rngs, self.config.plan, counts, record)
 
 @patch
 def fresh_rngs(self:GOPlan)->Rngs:
@@ -207,7 +209,7 @@ def learn(self:GOPlan,
     else: batch = sample(self.buffer.episodes, self.task, self.rngs, c.batch_size, 0., self.buffer.counts)
     return metrics | self.update(batch, dynamics=since<0)
 
-# %% ../nbs/12_goplan.ipynb #3cd8d1bf
+# %% ../nbs/12_goplan.ipynb #691adc73
 @patch
 def _optimisers(self:GOPlan): return dict(self.prior.optimisers, dynamics=self.dynamics.optimiser)
 
@@ -228,7 +230,7 @@ def load_state_dict(self:GOPlan,
     self.rngs.load(state['rngs'])
     self.prior.load_state_dict(state['prior'])
     self.dynamics.load_state_dict(state['dynamics'])
-    for n, o in self._optimisers().items(): load_optimiser(o, state['optimisers'].get(n, {}))
+    for n, o in self._optimisers().items(): load_optimiser(o, state.get('optimisers', {}).get(n, {}))
     self.state_scaler, self.goal_scaler = Scaler(**state['state_scaler']), Scaler(**state['goal_scaler'])
     self.buffer = None
     if state.get('buffer'):

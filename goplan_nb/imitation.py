@@ -5,18 +5,19 @@
 # %% auto #0
 __all__ = ['ImitationConfig', 'Imitation']
 
-# %% ../nbs/06_imitation.ipynb #ac7553a5
+# %% ../nbs/06_imitation.ipynb #c612edf4
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 import torch
 from fastcore.basics import patch
 from torch import Tensor
-from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, fit_scalers
+from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, fit_scalers, in_range
 from .data import sample
 from .losses import imitation_loss
 from .nets import descend, load_optimiser, mlp, optimiser, optimiser_state, rows
 
-# %% ../nbs/06_imitation.ipynb #0008eb1f
+# %% ../nbs/06_imitation.ipynb #eb1639b9
 @dataclass(frozen=True)
 class ImitationConfig:
     "Every number of BC and GCSL."
@@ -27,9 +28,18 @@ class ImitationConfig:
     lr:float=5e-4         # Adam; WGCSL repository
     scaler_floor:float=.05# least deviation when standardising, raw units; GOPlan's released code
 
-# %% ../nbs/06_imitation.ipynb #3424e6c1
+    def __post_init__(self):
+        in_range(self, relabel=(0, 1), updates=(1, inf), batch_size=(1, inf), hidden=(1, inf), lr=(1e-12, inf),
+            scaler_floor=(0, inf))
+
+    def shortened(self, updates:int)->'ImitationConfig':
+        "The same config with another number of updates."
+        return replace(self, updates=updates)
+
+# %% ../nbs/06_imitation.ipynb #c154a781
 class Imitation:
     "Regression to the data's actions given state and goal; an `Agent`."
+    kinds, milestones = ('policy',), {}
     presets = dict(bc=dict(paper=ImitationConfig(relabel=0.), laptop=ImitationConfig(relabel=0., updates=4000)),
                    gcsl=dict(paper=ImitationConfig(), laptop=ImitationConfig(updates=4000)))
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from fastcore.basics import patch
 from .core import BadInput, Rngs
 
-# %% ../nbs/04_nets.ipynb #db836f4e
+# %% ../nbs/04_nets.ipynb #12413e55
 class Linear(nn.Module):
     "M linear layers side by side, initialised as `torch.nn.Linear`, each member from its own seed."
     def __init__(self,
@@ -26,13 +26,11 @@ class Linear(nn.Module):
         draw = lambda *shape: ((2*rngs.uniform(per_seed, *shape)-1)*d_in**-.5).flatten(0, 1)
         self.weight, self.bias = nn.Parameter(draw(d_in, d_out)), nn.Parameter(draw(1, d_out))
 
-# %% ../nbs/04_nets.ipynb #719f1a2d
-@patch
-def forward(self:Linear,
-    x:Tensor, # (M, B, d_in)
-)->Tensor:    # (M, B, d_out)
-    "One matrix product for all members."
-    return torch.baddbmm(self.bias, x, self.weight)
+    def forward(self,
+        x:Tensor, # (M, B, d_in)
+    )->Tensor:    # (M, B, d_out)
+        "One matrix product for all members."
+        return torch.baddbmm(self.bias, x, self.weight)
 
 # %% ../nbs/04_nets.ipynb #0aed4232
 class BatchNorm(nn.Module):

@@ -16,8 +16,9 @@ from fastcore.basics import patch
 from torch import Tensor
 from .core import BadInput, Episodes, Rngs, Task, combine, nearest
 
-# %% ../nbs/11_reanalysis.ipynb #374e07df
+# %% ../nbs/11_reanalysis.ipynb #876c0da2
 CASES = ('a-1', 'a-2', 'a-3', 'b-1', 'b-2', 'b-3')  # of Figure 3
+GOALS = ('desired', 'achieved')                     # of the other episode, for inter jobs
 
 @dataclass(frozen=True)
 class ReanalysisConfig:
@@ -25,7 +26,12 @@ class ReanalysisConfig:
     inter:int=1000            # with a goal of another episode; Table 3
     uncertainty:float=.1      # u, greatest disagreement allowed; Table 3
     inter_goal:str='desired'  # 'desired': the goal of another episode, as released; 'achieved': phi of one of its states, as printed
-    attempts:int=32           # draws per job until start and goal differ
+    attempts:int=32           # draws per job until start and goal differ, 1 and more
+
+    def __post_init__(self):
+        for name, least in dict(intra=0, inter=0, uncertainty=0, attempts=1).items():
+            if not getattr(self, name)>=least: raise BadInput(f'{name} of reanalysis is {getattr(self, name)}; allowed: {least} and more')
+        nearest(self.inter_goal, GOALS, 'inter_goal')
 
 # %% ../nbs/11_reanalysis.ipynb #8d19568c
 class Jobs(NamedTuple):
@@ -43,7 +49,7 @@ def _first_valid(valid):
     "Index of the first true entry on the last axis, and whether there is one."
     return valid.byte().argmax(-1, keepdim=True), valid.any(-1)
 
-# %% ../nbs/11_reanalysis.ipynb #a8860ce4
+# %% ../nbs/11_reanalysis.ipynb #0cfe6126
 def intra_jobs(
     data:Episodes,    # (N, ...), shared by all seeds
     task:Task,
@@ -58,22 +64,22 @@ def intra_jobs(
     t = (u[..., 1]*(L-1)).long()                        # 0 .. L-2
     k = (2+(u[..., 2]*(L-t-1)).long()).minimum(L-t)     # 2 .. L-t; 1 if the episode has no second step
     achieved = task.achieved_goal(data.observations)
+    # differs: Algorithm 1 lets the planner take as many steps as the data; the text, as here, demands fewer
     i, valid = _first_valid((k>1) & ~task.success(achieved[e, t], achieved[e, t+k]))
     e, t, k = (x.gather(-1, i).squeeze(-1) for x in (e, t, k))
     return Jobs(data.observations[e, t], achieved[e, t+k], (k-1)*valid, e, t, k, valid)
 
-# %% ../nbs/11_reanalysis.ipynb #b558e88c
-GOALS = ('desired', 'achieved')  # of the other episode
-
+# %% ../nbs/11_reanalysis.ipynb #03404a6c
 def inter_jobs(data:Episodes, task:Task, rngs:Rngs, n:int, attempts:int=32,
     goal:str='desired',  # one of `GOALS`
 )->Jobs:
     "Start s_t from one episode, goal from another: its desired one or one it achieved."
     nearest(goal, GOALS, 'inter_goal')
+    # differs: section 4.2 takes phi of a state of the other trajectory; the default is its desired goal, as released
     u = rngs.uniform(n, attempts, 4).to(data.actions.device)
     e = (u[..., 0]*len(data)).long()
     t = (u[..., 1]*data.lengths[e]).long()                         # 0 .. L-1
-    other = (e+1+(u[..., 2]*(len(data)-1)).long())%len(data)       # any but e
+    other = (e+1+(u[..., 2]*(len(data)-1)).long())%len(data)       # any but e, if there are two
     achieved = task.achieved_goal(data.observations)
     g = data.goals[other] if goal=='desired' else achieved[other, (u[..., 3]*(data.lengths[other]+1)).long()]
     i, valid = _first_valid(~task.success(achieved[e, t], g))

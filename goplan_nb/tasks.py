@@ -203,10 +203,10 @@ def step(self:MujocoEnv, actions:Tensor)->Tensor:
         return env._get_obs()['observation']
     return _tensor(self._each(one))
 
-# %% ../nbs/01_tasks.ipynb #c577c53f
+# %% ../nbs/01_tasks.ipynb #8030e482
 def draw(
-    env,          # a Gymnasium environment with `render_mode='rgb_array'`
-)->np.ndarray:    # (height, width, 3) bytes
+    env:gymnasium.Env, # made with `render_mode='rgb_array'`
+)->np.ndarray:         # (height, width, 3) bytes
     "The environment's picture, or a `BadInput` where there is no OpenGL."
     try: return env.render()
     except Exception as e:

@@ -24,7 +24,7 @@ def tracked():
 
 def ours(path):
     "Modules of this package that a module imports, at any depth."
-    names = [(n.module or '') for n in ast.walk(tree(path)) if isinstance(n, ast.ImportFrom)]
+    names = [('goplan_nb.' if n.level else '')+(n.module or '') for n in ast.walk(tree(path)) if isinstance(n, ast.ImportFrom)]
     names += [a.name for n in ast.walk(tree(path)) if isinstance(n, ast.Import) for a in n.names]
     return {n.split('.')[1] for n in names if n.startswith('goplan_nb.')}
 

@@ -24,7 +24,7 @@ prepare: .venv/installed
 # execute notebooks again and store what they show: make figures, or make figures NB=nbs/10_planner.ipynb
 NB ?= $(wildcard nbs/*.ipynb)
 figures: .venv/installed
-	for nb in $(NB); do echo $$nb; $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False --log-level WARN $$nb || exit 1; done
+	$(BIN)/python tools/figures.py $(NB)
 	$(BIN)/nbdev_clean
 
 # the table of the README: three seeds of preset laptop on three tasks, about an hour on two cores

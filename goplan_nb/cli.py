@@ -206,7 +206,7 @@ class Report:
     folder:Positional[Path] # of a run
     def run(self): print(f'report: {write_report(self.folder)}')
 
-# %% ../nbs/15_cli.ipynb #46e039b2
+# %% ../nbs/15_cli.ipynb #5c0e1506
 def evaluate_arms(
     folder:Path,       # of a finished run of GOPlan
     data_path:Path,    # what it learned from
@@ -217,7 +217,7 @@ def evaluate_arms(
     run = read_run(folder)
     task, seeds = get_task(run['task']), run['seeds']
     data, _ = load_episodes(data_path, task)
-    parts = [return_rows(run, 'data', task, data.map(lambda x: x[None]), [-1])]
+    parts = [return_rows(run, 'data', task, data.map(lambda x: x[None, :500]), [-1])]
     for arm, checkpoint, kind in (('pretrained', 'pretrained', 'policy'), ('policy', 'checkpoint', 'policy'), ('planner', 'checkpoint', 'planner')):
         agent = load_agent(folder, device, checkpoint)
         seen = evaluate(agent, task, episodes, kind, progress(f'evaluating: {arm}'))

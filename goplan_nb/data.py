@@ -163,7 +163,7 @@ def check_finite(
         raise BadInput(f'{where}: {name} of episode {e} holds {float(x[e][~good[e]][0]):.3g} ({int(bad.sum())} such episodes); '
             f'allowed: neither NaN nor Inf nor beyond {LARGEST:.0e}')
 
-# %% ../nbs/03_data.ipynb #1ecdac24
+# %% ../nbs/03_data.ipynb #d3986600
 def check_task(
     episodes:Episodes,  # (N, ...)
     task:Task,          # what they should belong to
@@ -173,8 +173,8 @@ def check_task(
     for name, want in (('observations', task.d_s), ('actions', task.d_a), ('goals', task.d_g)):
         got = getattr(episodes, name).shape[-1]
         if got!=want: raise BadInput(f'{where}: {name} are {got} wide; {task.name} needs {want}')
-    largest = float(episodes.actions.abs().max())
-    if largest>1.0001: raise BadInput(f'{where}: an action of {largest:.3g}; allowed: -1 to 1')
+    largest, i = episodes.actions.abs().flatten(1).amax(1).max(0)
+    if largest>1.0001: raise BadInput(f'{where}: actions of episode {int(i)} reach {float(largest):.3g}; allowed: -1 to 1')
 
 # %% ../nbs/03_data.ipynb #47d31834
 def load_episodes(

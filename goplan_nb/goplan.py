@@ -47,16 +47,18 @@ class GOPlanConfig:
     @property
     def updates(self)->int: return self.pretrain_updates+self.iterations*self.finetune_updates
 
-# %% ../nbs/12_goplan.ipynb #fc34e315
+# %% ../nbs/12_goplan.ipynb #7c0cb9ac
 @patch
 def shortened(self:GOPlanConfig,
     updates:int, # wanted in all, 1 and more
 )->GOPlanConfig:
-    "The same schedule with this many updates: both stages in proportion, at least one per round."
+    "The same schedule with this many updates: both stages in proportion, at least one per round; a shorter one dreams less, too."
     if updates<1: raise BadInput(f'updates is {updates}; allowed: 1 and more')
     rounds = min(self.iterations, updates//2)
     each = max(1, updates*self.finetune_updates//max(self.updates, 1))
-    return replace(self, iterations=rounds, finetune_updates=each, pretrain_updates=updates-rounds*each)
+    less = lambda n: min(n, -(-n*updates//max(self.updates, 1)))
+    dreams = replace(self.reanalysis, intra=less(self.reanalysis.intra), inter=less(self.reanalysis.inter))
+    return replace(self, iterations=rounds, finetune_updates=each, pretrain_updates=updates-rounds*each, reanalysis=dreams)
 
 # the same algorithm, sized for two cores: smaller networks, shorter schedule, fewer and shorter dreams
 LAPTOP = GOPlanConfig(prior=PriorConfig(hidden=256, noise_dim=16), dynamics_hidden=256, pretrain_updates=6000, iterations=3,

@@ -243,9 +243,9 @@ def nearest(
     hint = f'nearest: {", ".join(close)}; ' if close else ''
     raise BadInput(f'unknown {what} {name!r}; {hint}allowed: {", ".join(allowed)}')
 
-# %% ../nbs/00_core.ipynb #47a33d91
+# %% ../nbs/00_core.ipynb #8542751b
 def in_range(
-    config,                          # a dataclass
+    config:object,                   # a dataclass
     **limits:tuple[float,float],     # field = (least, greatest), both allowed
 )->None:
     "A `BadInput` if a field lies outside its limits; NaN lies outside of everything."

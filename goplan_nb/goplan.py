@@ -47,7 +47,7 @@ class GOPlanConfig:
     @property
     def updates(self)->int: return self.pretrain_updates+self.iterations*self.finetune_updates
 
-# %% ../nbs/12_goplan.ipynb #7c0cb9ac
+# %% ../nbs/12_goplan.ipynb #34eaed9d
 @patch
 def shortened(self:GOPlanConfig,
     updates:int, # wanted in all, 1 and more
@@ -61,7 +61,7 @@ def shortened(self:GOPlanConfig,
     return replace(self, iterations=rounds, finetune_updates=each, pretrain_updates=updates-rounds*each, reanalysis=dreams)
 
 # the same algorithm, sized for two cores: smaller networks, shorter schedule, fewer and shorter dreams
-LAPTOP = GOPlanConfig(prior=PriorConfig(hidden=256, noise_dim=16), dynamics_hidden=256, pretrain_updates=6000, iterations=3,
+LAPTOP = GOPlanConfig(prior=PriorConfig(hidden=256, noise_dim=16), dynamics_hidden=256, pretrain_updates=4000, iterations=3,
     finetune_updates=500, plan=PlanConfig(copies=5, lookahead=15), reanalysis=ReanalysisConfig(intra=200, inter=200))
 
 # %% ../nbs/12_goplan.ipynb #68768923

@@ -6,7 +6,7 @@
 __all__ = ['COLOURS', 'new_figure', 'draw_world', 'draw_goal', 'draw_paths', 'draw_fan', 'draw_curves', 'film', 'drawn_film',
            'save_gif', 'png_bytes']
 
-# %% ../nbs/13_plots.ipynb #4e0d3df7
+# %% ../nbs/13_plots.ipynb #c16d37f6
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +14,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
+from torch import Tensor
 from .core import Episodes, Task
 from .data import replacing
 from .tasks import ARENA, WALLS, make_gym
@@ -52,20 +54,20 @@ def draw_world(
     ax.set(xlim=(-ARENA-.2, ARENA+.2), ylim=(-ARENA-.2, ARENA+.2), aspect='equal', xticks=[-5, 0, 5], yticks=[-5, 0, 5])
     return ax
 
-# %% ../nbs/13_plots.ipynb #f4ebb315
+# %% ../nbs/13_plots.ipynb #a8aa8aa9
 def draw_goal(
     ax:Axes,
-    goal,                # (2,) at least
+    goal:Tensor|np.ndarray, # (2,) at least
     tolerance:float=1.,  # radius that counts as success
 )->None:
     "A goal and the disc around it that counts as success."
     ax.add_patch(Circle((float(goal[0]), float(goal[1])), tolerance, color=COLOURS['goal'], alpha=.25, lw=0))
     ax.plot(float(goal[0]), float(goal[1]), '*', color=COLOURS['goal'], ms=10)
 
-# %% ../nbs/13_plots.ipynb #55cf1ada
+# %% ../nbs/13_plots.ipynb #0bd61c83
 def draw_paths(
     ax:Axes,
-    paths,                  # (N, T+1, at least 2)
+    paths:Tensor|np.ndarray, # (N, T+1, at least 2)
     colour:str=COLOURS['data'],
     alpha:float=.5,
     dots:bool=False,        # a dot at every state
@@ -73,12 +75,12 @@ def draw_paths(
     "Trajectories in the plane of the first two coordinates."
     for p in np.asarray(paths): ax.plot(p[:, 0], p[:, 1], '.-' if dots else '-', color=colour, alpha=alpha, lw=1, ms=3, rasterized=True)
 
-# %% ../nbs/13_plots.ipynb #7ac5b724
+# %% ../nbs/13_plots.ipynb #ad476481
 def draw_fan(
     ax:Axes,
     record:Sequence,  # what `plan` recorded: K+1 tensors (S, P, C, copies, d_s)
-    returns,          # (S, P, C)
-    start,            # (at least 2,)
+    returns:Tensor,   # (S, P, C)
+    start:Tensor,     # (at least 2,)
     state:int=0,      # which of the P states
     seed:int=0,       # which of the S seeds
     axes:tuple[int,int]=(0, 1), # coordinates to draw
@@ -86,13 +88,13 @@ def draw_fan(
     "The planner's imagined futures, coloured by the mean return of the first action that they follow."
     paths = np.stack([r[seed, state].cpu().numpy() for r in record], -2)        # (C, copies, K+1, d_s)
     R = np.asarray(returns[seed, state].cpu())
-    norm = plt.Normalize(R.min(), max(R.max(), R.min()+1e-9))
+    norm = plt.Normalize(R.min(), max(R.max(), R.min()+1))
     first = np.broadcast_to(np.asarray(start), paths.shape[:2]+(1, paths.shape[-1]))
     for c in np.argsort(R):
         for p in np.concatenate([first, paths], -2)[c]:
             ax.plot(p[:, axes[0]], p[:, axes[1]], color=plt.cm.viridis(norm(R[c])), alpha=.25, lw=.8, rasterized=True)
     ax.plot(np.asarray(start)[axes[0]], np.asarray(start)[axes[1]], 'o', color=COLOURS['start'], ms=6)
-    ax.figure.colorbar(plt.cm.ScalarMappable(norm, 'viridis'), ax=ax, shrink=.7, label='mean imagined return (steps at the goal)')
+    ax.figure.colorbar(plt.cm.ScalarMappable(norm, 'viridis'), ax=ax, shrink=.7, label='mean imagined return')
 
 # %% ../nbs/13_plots.ipynb #2afb78ec
 def draw_curves(
@@ -110,12 +112,12 @@ def draw_curves(
     ax.legend(frameon=False, fontsize=8)
     return ax
 
-# %% ../nbs/13_plots.ipynb #48ab8069
+# %% ../nbs/13_plots.ipynb #4ece680c
 def film(
     task:Task,
     gym_id:str,                     # which Gymnasium environment draws it
-    actions,                        # of one episode, (T, d_a)
-    seed,                           # its start and goal, as given to `Env.reset`
+    actions:Tensor|np.ndarray,      # of one episode, (T, d_a)
+    seed:int|tuple[int,...],        # its start and goal, as given to `Env.reset`
     size:int=240,                   # pixels
 )->list[np.ndarray]:                # T+1 pictures
     "Replay an episode in its simulator and draw every step; needs a GL driver, a screen it needs not."
@@ -130,15 +132,14 @@ def film(
     env.close()
     return frames
 
-# %% ../nbs/13_plots.ipynb #21672221
+# %% ../nbs/13_plots.ipynb #201b1581
 def drawn_film(
     task:Task,
-    observations,  # of one episode, (T+1, d_s)
-    goal,          # (d_g,)
+    observations:Tensor|np.ndarray, # of one episode, (T+1, d_s)
+    goal:Tensor|np.ndarray,         # (d_g,)
     size:int=240,  # pixels
 )->list[np.ndarray]: # T+1 pictures
     "The same without any GL: the achieved goal's path in the plane of its first two coordinates."
-    import torch
     path = task.achieved_goal(torch.as_tensor(observations)).numpy()
     fig, ax = plt.subplots(figsize=(size/80, size/80), dpi=80)
     if task.name.startswith('Point'): draw_world(ax, task.name)

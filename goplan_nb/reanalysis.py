@@ -16,12 +16,13 @@ from fastcore.basics import patch
 from torch import Tensor
 from .core import BadInput, Episodes, Rngs, Task, combine, nearest
 
-# %% ../nbs/11_reanalysis.ipynb #876c0da2
+# %% ../nbs/11_reanalysis.ipynb #d7b91cdf
 CASES = ('a-1', 'a-2', 'a-3', 'b-1', 'b-2', 'b-3')  # of Figure 3
 GOALS = ('desired', 'achieved')                     # of the other episode, for inter jobs
 
 @dataclass(frozen=True)
 class ReanalysisConfig:
+    "Every number of reanalysis."
     intra:int=1000            # trajectories per iteration with a goal of the same episode; Table 3
     inter:int=1000            # with a goal of another episode; Table 3
     uncertainty:float=.1      # u, greatest disagreement allowed; Table 3

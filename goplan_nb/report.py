@@ -40,9 +40,9 @@ def published(
     head, *rows = (line.split() for line in _TABLE1.splitlines())
     return next((float(r[head.index(method)]) for r in rows if r[0]==task and method in head), None)
 
-# %% ../nbs/14_report.ipynb #f665b223
+# %% ../nbs/14_report.ipynb #cfc7d8ed
 def interval(
-    values,           # of single episodes, (S, n)
+    values:np.ndarray|pd.DataFrame, # of single episodes, (S, n)
     reps:int=2000,    # resamples
     level:float=.95,  # share of them inside
 )->tuple[float,float]:# low, high

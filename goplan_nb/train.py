@@ -138,13 +138,15 @@ def load_checkpoint(
         raise BadInput(f'{path} is cut short or damaged ({type(e).__name__}, {path.stat().st_size} bytes); begin anew with --restart') from None
     return nest({k: v.to(device) for k, v in tensors.items()} | plain)
 
-# %% ../nbs/07_train.ipynb #a06932d3
-def config_dict(config)->dict:
+# %% ../nbs/07_train.ipynb #34201ffc
+def config_dict(
+    config:object, # a frozen dataclass, perhaps with others inside
+)->dict:
     "A frozen config as nested plain dictionaries."
     return asdict(config)
 
 def config_from(
-    example,     # a config of the wanted class
+    example:object, # a config of the wanted class
     stored:dict, # from `config_dict`
 ):               # a config with the stored numbers
     "The inverse of `config_dict`."
@@ -194,7 +196,7 @@ def commit()->str:
     try: return subprocess.run(['git', 'describe', '--always', '--dirty'], cwd=here, capture_output=True, text=True, timeout=10).stdout.strip() or 'unknown'
     except (OSError, subprocess.SubprocessError): return 'unknown'
 
-# %% ../nbs/07_train.ipynb #7135b784
+# %% ../nbs/07_train.ipynb #9370f2a6
 def differing(
     old:dict, # a stored description
     new:dict, # the wanted one
@@ -206,7 +208,7 @@ def differing(
 FIXED = ('method', 'task', 'preset', 'data', 'seeds', 'config')  # what a resumed run may not change
 
 def describe(
-    method:str, task:Task, data:Episodes, config, seeds:Sequence[int], preset:str='', source:str='',
+    method:str, task:Task, data:Episodes, config:object, seeds:Sequence[int], preset:str='', source:str='',
 )->dict:
     "What `config.json` holds: enough to make the run again."
     return dict(method=method, task=task.name, preset=preset, seeds=list(seeds), config=config_dict(config),

@@ -27,7 +27,7 @@ figures: .venv/installed
 	$(BIN)/python tools/figures.py $(NB)
 	$(BIN)/nbdev_clean
 
-# the table of the README: three seeds of preset laptop on three tasks, about an hour on two cores
+# the table of the README: three seeds of preset laptop on three tasks, about half an hour on two cores
 results: .venv/installed
 	for task in FetchReach PointReach PointRooms; do \
 	  $(BIN)/goplan demo --task $$task --data data/$$task.npz --seeds 0 1 2 --out runs/laptop-$$task || exit 1; \

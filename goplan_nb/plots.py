@@ -6,7 +6,7 @@
 __all__ = ['COLOURS', 'new_figure', 'draw_world', 'draw_goal', 'draw_paths', 'draw_fan', 'draw_curves', 'film', 'drawn_film',
            'save_gif', 'png_bytes']
 
-# %% ../nbs/13_plots.ipynb #c16d37f6
+# %% ../nbs/13_plots.ipynb #a09c7b19
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 from torch import Tensor
-from .core import Episodes, Task
+from .core import Task
 from .data import replacing
 from .tasks import ARENA, WALLS, make_gym
 

@@ -6,17 +6,16 @@
 __all__ = ['ARMS', 'published', 'interval', 'return_rows', 'table', 'table_text', 'make_film', 'fan_figure', 'curves_figure',
            'write_report']
 
-# %% ../nbs/14_report.ipynb #527e5a9c
+# %% ../nbs/14_report.ipynb #439ed2c5
 import base64, html, json
 from collections.abc import Sequence
 from pathlib import Path
 import numpy as np
 import pandas as pd
-import torch
-from .core import Agent, BadInput, Episodes, Task
+from .core import Agent, Episodes, Task
 from .data import replacing
 from .plots import COLOURS, draw_curves, draw_fan, drawn_film, film, new_figure, png_bytes, save_gif
-from .tasks import get_task, returns
+from .tasks import returns
 from .train import TEST_SEED, read_run
 
 # %% ../nbs/14_report.ipynb #a9c985f4

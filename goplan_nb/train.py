@@ -7,14 +7,13 @@ __all__ = ['METHODS', 'TEST_SEED', 'FIXED', 'COLUMNS', 'method_class', 'preset',
            'nest', 'save_checkpoint', 'load_checkpoint', 'config_dict', 'config_from', 'make_agent', 'read_run',
            'load_agent', 'commit', 'differing', 'describe', 'open_run', 'Log', 'open_log', 'train_run']
 
-# %% ../nbs/07_train.ipynb #3f4e5eed
+# %% ../nbs/07_train.ipynb #0261287b
 import csv, json, os, subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors, save as save_tensors
 from torch import Tensor

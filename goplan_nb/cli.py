@@ -6,16 +6,17 @@
 __all__ = ['COMMANDS', 'progress', 'check_writable', 'Tasks', 'Collect', 'Info', 'Convert', 'Train', 'with_config', 'parse',
            'Evaluate', 'Report', 'evaluate_arms', 'Demo', 'usage', 'main']
 
-# %% ../nbs/15_cli.ipynb #60beadb9
-import contextlib, io, json, re, sys, tempfile
+# %% ../nbs/15_cli.ipynb #dfbfea46
+import contextlib, io, json, os, re, sys, tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, make_dataclass
+from dataclasses import MISSING, dataclass, field, fields, make_dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 import pandas as pd
 import torch
 import tyro
+from fastcore.docments import docments
 from tqdm.auto import tqdm
 from tyro.conf import OmitArgPrefixes, Positional, arg
 from .core import BadInput, combine, nearest
@@ -137,18 +138,21 @@ class Train:
         train_run(self.out, run, data, self.device, self.restart, self.evaluate_every, self.evaluate_episodes, self.checkpoint_every)
         print(f'{self.out}: trained; look at it with: goplan evaluate {self.out}; goplan report {self.out}')
 
-# %% ../nbs/15_cli.ipynb #ed584af2
+# %% ../nbs/15_cli.ipynb #7477a12d
 def with_config(
-    args:Sequence[str], # what follows `goplan train`
+    args:Sequence[str], # what follows `goplan train` or `goplan demo`
+    base:type=Train,    # the command
 )->type:
-    "`Train` with one more field: the config of the method and preset that the arguments name, so that every number of it is an option."
+    "The command with one more field: the config of the method and preset that the arguments name, so that every number of it is an option."
     words = [a for a in args if not a.startswith('-')]
     chosen = next((b for a, b in zip(args, args[1:]) if a=='--preset'), next((a.split('=')[1] for a in args if a.startswith('--preset=')), 'laptop'))
-    config = preset(nearest(words[0], list(METHODS), 'method') if words else 'goplan', chosen)
-    extra = [('config', type(config), field(default_factory=lambda: config))]
-    if 'updates' not in {f.name for f in fields(config)}:
+    config = preset(nearest(words[0], list(METHODS), 'method') if base is Train and words else 'goplan', chosen)
+    help, default = docments(base), lambda f: [] if f.default is MISSING else [f.default]   # a class made here has no source to read comments from
+    extra = [(f.name, Annotated[f.type, arg(help=help[f.name] or '')], *default(f)) for f in fields(base)]
+    extra.append(('config', type(config), field(default_factory=lambda: config)))
+    if 'updates' not in {f.name for f in (*fields(config), *fields(base))}:
         extra.append(('updates', Annotated[int|None, arg(help='shorten or lengthen the whole training to this many updates')], None))
-    return make_dataclass('Train', extra, bases=(Train,), namespace={'__doc__': Train.__doc__})
+    return make_dataclass(base.__name__, extra, bases=(base,), namespace={'__doc__': base.__doc__})
 
 # %% ../nbs/15_cli.ipynb #ea41ca18
 def _one_line(text):
@@ -230,7 +234,7 @@ def evaluate_arms(
     with replacing(folder/'returns.csv') as temporary: rows.to_csv(temporary, index=False)
     return rows
 
-# %% ../nbs/15_cli.ipynb #76f196df
+# %% ../nbs/15_cli.ipynb #82240183
 @dataclass
 class Demo:
     "The main job: FetchReach from logged data to a policy improved by planning, with a report."
@@ -247,6 +251,7 @@ class Demo:
         task = get_task(self.task)
         if not self.data.exists(): Collect(task.name, self.data).run()
         options = dict(updates=self.updates, device=self.device, restart=self.restart)
+        if hasattr(self, 'config'): options['config'] = self.config
         with_config(['goplan'])('goplan', task.name, self.out, self.data, seeds=self.seeds, **options).run()
         rows = evaluate_arms(self.out, self.data, self.episodes, self.device)
         print(f'\n{task.name}, {len(self.seeds)} seed(s), {self.episodes} test episodes each; published: GOPlan, Table 1 (5 seeds)\n\n{table_text(table(rows))}\n')
@@ -259,7 +264,7 @@ def usage()->str:
     lines = [f'  {n:<10} {c.__doc__}' for n, c in COMMANDS.items()]
     return '\n'.join(['usage: goplan COMMAND ...', '', 'Offline goal-conditioned reinforcement learning by planning with learned models.', '', *lines, '', 'goplan COMMAND --help explains every option.'])
 
-# %% ../nbs/15_cli.ipynb #db1c03c2
+# %% ../nbs/15_cli.ipynb #a8b82af3
 def main(
     args:Sequence[str]|None=None, # `None`: those of the command line
 )->int:                           # 0 done, 2 wrong use or bad input, 130 interrupted
@@ -270,11 +275,13 @@ def main(
         return 0 if args else 2
     try:
         name = nearest(args[0], list(COMMANDS), 'command')
-        cls = with_config(args[1:]) if name=='train' else COMMANDS[name]
+        cls = with_config(args[1:], COMMANDS[name]) if name in ('train', 'demo') else COMMANDS[name]
         parse(cls, args[1:], name).run()
     except BadInput as e:
         print(f'goplan: {e}', file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader of a pipe, `head` say, has seen enough
+        sys.stdout = open(os.devnull, 'w')
     except KeyboardInterrupt:
         print('\ngoplan: interrupted; the same command again goes on from the last checkpoint', file=sys.stderr)
         return 130

@@ -6,7 +6,7 @@
 __all__ = ['ARMS', 'published', 'interval', 'return_rows', 'table', 'table_text', 'make_film', 'fan_figure', 'curves_figure',
            'write_report']
 
-# %% ../nbs/14_report.ipynb #439ed2c5
+# %% ../nbs/14_report.ipynb #24f2105d
 import base64, html, json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from .core import Agent, Episodes, Task
 from .data import replacing
-from .plots import COLOURS, draw_curves, draw_fan, drawn_film, film, new_figure, png_bytes, save_gif
+from .plots import draw_curves, draw_fan, draw_goal, drawn_film, film, new_figure, png_bytes, save_gif
 from .tasks import returns
 from .train import TEST_SEED, read_run
 
@@ -113,7 +113,7 @@ def make_film(
     save_gif(path, frames)
     return note
 
-# %% ../nbs/14_report.ipynb #efa304c8
+# %% ../nbs/14_report.ipynb #23f7b09c
 def fan_figure(
     agent:Agent,       # one that plans
     episodes:Episodes, # (S, n, ...): the starts are taken from here
@@ -124,13 +124,15 @@ def fan_figure(
     s = episodes.observations[:, list(which), 0].to(agent.device, agent.dtype)
     g = episodes.goals[:, list(which)].to(agent.device, agent.dtype)
     plan = agent.plan(s, g, agent.fresh_rngs(), record=record)
-    fig, axs = new_figure(len(which), width=4.6, height=3.4, squeeze=False)
+    fig, axs = new_figure(len(which), width=4.4, height=3.4, squeeze=False)
     first = task.goal_index[0]
     for k, ax in enumerate(axs[0]):
+        start, goal = s[0, k, first:first+2].cpu(), g[0, k, :2].cpu()
         draw_fan(ax, record, plan.returns, s[0, k].cpu(), state=k, axes=(first, first+1))
-        ax.plot(*g[0, k, :2].tolist(), '*', color=COLOURS['goal'], ms=12)
-        ax.set(xlabel='x', ylabel='y', title=f'episode {which[k]}: best first action reaches the goal {plan.returns[0, k].max():.0f} times', aspect='equal')
-        ax.title.set_fontsize(9)
+        draw_goal(ax, goal, task.tolerance)
+        middle, half = (start+goal)/2, max(float((start-goal).abs().max())/2, task.tolerance)*1.5  # a square window around both
+        ax.set(xlim=(middle[0]-half, middle[0]+half), ylim=(middle[1]-half, middle[1]+half), aspect='equal', xlabel='x', ylabel='y')
+        ax.set_title(f'test episode {which[k]}: up to {plan.returns[0, k].max():.0f} of {len(record)} steps at the goal', fontsize=8)
     return fig
 
 # %% ../nbs/14_report.ipynb #29073053

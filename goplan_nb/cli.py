@@ -50,7 +50,7 @@ class Tasks:
         for t in map(get_task, task_names()):
             print(f'{t.name:<12} {t.d_s:4d} {t.d_a:4d} {t.d_g:4d} {t.tolerance:10g} {t.horizon:8d} {published("goplan", t.name):15.2f}')
 
-# %% ../nbs/15_cli.ipynb #758f1ba1
+# %% ../nbs/15_cli.ipynb #ed80f9f2
 @dataclass
 class Collect:
     "Record episodes of a behaviour in a real task; same seed and versions, same bytes, whatever the workers."
@@ -70,9 +70,9 @@ class Collect:
         if self.out.exists() and not self.force: raise BadInput(f'{self.out} exists; use another --out, or --force to overwrite it')
         check_writable(self.out)
         how = dict(behaviour=self.behaviour, noise=self.noise, random_eps=self.random_eps, seed=self.seed)
-        blocks = []
+        stream, blocks = collect(task, self.episodes, workers=self.workers, **how), []
         with tqdm(total=self.episodes, desc=f'collecting {task.name}', unit='episode', dynamic_ncols=True) as bar:
-            for block in collect(task, self.episodes, workers=self.workers, **how):
+            for block in stream:
                 blocks.append(block)
                 bar.update(len(block))
         data = combine(lambda *x: torch.cat(x), *blocks)
@@ -173,7 +173,7 @@ def parse(
         if e.code==0: raise
         raise BadInput(_one_line(noise.getvalue())) from None
 
-# %% ../nbs/15_cli.ipynb #1f3085a6
+# %% ../nbs/15_cli.ipynb #71ca5748
 @dataclass
 class Evaluate:
     "Run a trained policy, or its planner, in the real task."
@@ -188,6 +188,7 @@ class Evaluate:
 
     def run(self):
         if self.episodes<1: raise BadInput(f'--episodes {self.episodes}: allowed are numbers from 1')
+        if self.video and self.video.suffix!='.gif': raise BadInput(f'--video {self.video}: allowed are names that end in .gif')
         agent = load_agent(self.folder, self.device)
         task = get_task(self.task) if self.task else agent.task
         if (task.d_s, task.d_a, task.d_g)!=(agent.task.d_s, agent.task.d_a, agent.task.d_g):
@@ -198,7 +199,6 @@ class Evaluate:
         print(f'{kind} in {task.name}: return {result["return_mean"]:.2f} (per seed {" ".join(f"{r:.2f}" for r in result["return_per_seed"])}), '
               f'49 steps {result["return49_mean"]:.2f}, at the goal at the end {result["success_last"]:.0%}')
         if self.video:
-            if self.video.suffix!='.gif': raise BadInput(f'--video {self.video}: allowed are names that end in .gif')
             note = make_film(self.video, task, episodes)
             print(note or f'film: {self.video}')
         if self.json: print(json.dumps(result))

@@ -156,16 +156,17 @@ def drawn_film(
     plt.close(fig)
     return frames
 
-# %% ../nbs/13_plots.ipynb #23e491f9
+# %% ../nbs/13_plots.ipynb #ecbac32c
 def save_gif(
     path:str|Path,
     frames:Sequence[np.ndarray], # (height, width, 3) uint8 each
     fps:int=12,                  # pictures per second
 )->Path:
-    "Write a looping GIF with one palette of 64 colours: small enough for a README."
+    "Write a looping GIF with one palette for all pictures: small enough for a README."
     from PIL import Image
     images = [Image.fromarray(f) for f in frames]
-    palette = images[len(images)//2].quantize(64)
+    sheet = Image.fromarray(np.concatenate([frames[0], frames[len(frames)//2]], 1))  # the palette must know both: a goal, say, is soon covered
+    palette = sheet.quantize(128, method=Image.Quantize.FASTOCTREE)
     small = [i.quantize(palette=palette, dither=Image.Dither.NONE) for i in images]
     with replacing(path) as temporary: small[0].save(temporary, format='GIF', save_all=True, append_images=small[1:], duration=1000//fps, loop=0)
     return Path(path)

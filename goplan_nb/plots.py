@@ -112,9 +112,8 @@ def draw_curves(
     ax.legend(frameon=False, fontsize=8)
     return ax
 
-# %% ../nbs/13_plots.ipynb #4ece680c
+# %% ../nbs/13_plots.ipynb #c938b7b8
 def film(
-    task:Task,
     gym_id:str,                     # which Gymnasium environment draws it
     actions:Tensor|np.ndarray,      # of one episode, (T, d_a)
     seed:int|tuple[int,...],        # its start and goal, as given to `Env.reset`

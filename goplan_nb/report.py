@@ -97,7 +97,7 @@ def table_text(
              + (f'{r.paper:6.2f}' if pd.notna(r.paper) else '     -') for _, r in t.iterrows()]
     return '\n'.join([head, '-'*len(head), *lines])
 
-# %% ../nbs/14_report.ipynb #f7073435
+# %% ../nbs/14_report.ipynb #cae863a1
 def make_film(
     path:Path,
     task:Task,
@@ -107,7 +107,7 @@ def make_film(
     "Film some episodes of the first seed; without any GL driver their paths are drawn instead."
     gym_id, note, frames = getattr(task.make, 'keywords', {}).get('gym_id'), '', []
     for i in [i for i in which if i<len(episodes)]:
-        try: shots = film(task, gym_id, episodes.actions[0, i], (TEST_SEED, i)) if gym_id else None
+        try: shots = film(gym_id, episodes.actions[0, i], (TEST_SEED, i)) if gym_id else None
         except Exception as e: shots, gym_id, note = None, None, f'no GL driver for MuJoCo here ({type(e).__name__}): the film shows drawn paths'
         frames += shots or drawn_film(task, episodes.observations[0, i], episodes.goals[0, i])
     save_gif(path, frames)

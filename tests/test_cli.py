@@ -128,17 +128,11 @@ def test_full_disk_keeps_the_previous_checkpoint(data, tmp_path):
     out = tmp_path/'r'
     assert main(train_args(data, out))==0
     before = (out/'checkpoint.safetensors').read_bytes()
-    shutil.copytree(out, tmp_path/'s')
-    config = json.loads((tmp_path/'s'/'config.json').read_text())
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (len(before)//2,)*2)
     p = subprocess.run(GOPLAN+train_args(data, tmp_path/'new'), capture_output=True, text=True, preexec_fn=limit)
     assert p.returncode==2 and 'cannot write' in p.stderr and 'Traceback' not in p.stderr
     assert not list((tmp_path/'new').glob('*.safetensors')) and not list((tmp_path/'new').glob('.*tmp'))
     # and with a good checkpoint in place, a later failure leaves it alone
-    from goplan_nb.core import BadInput
-    from goplan_nb.train import load_checkpoint, save_checkpoint
-    import goplan_nb.train as T
-    state = load_checkpoint(out/'checkpoint.safetensors')
     code = (f'import resource; from pathlib import Path; from goplan_nb.train import *; s = load_checkpoint(Path({str(out)!r})/"checkpoint.safetensors"); '
             f'resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before)//2},)*2); save_checkpoint(Path({str(out)!r})/"checkpoint.safetensors", s)')
     p = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)

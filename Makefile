@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test lab prepare figures results datasets readme clean
+.PHONY: run test lab play docs test-browser prepare figures results datasets readme clean
 
 run: .venv/installed
 	$(BIN)/goplan demo
@@ -13,6 +13,20 @@ test: .venv/installed
 
 lab: .venv/installed
 	$(BIN)/jupyter lab nbs
+
+# the playground as an app without code, in a browser
+play: .venv/extra-play
+	OMP_NUM_THREADS=1 $(BIN)/voila nbs/45_play.ipynb --Voila.ip=127.0.0.1 --template=lab
+
+# the site, built offline into _docs/, every link checked
+docs: .venv/extra-docs
+	$(BIN)/python tools/docs.py
+
+# every lesson in JupyterLab, driven by a real browser; needs Chromium (Debian: apt-get install chromium). Some lessons: make test-browser NB=nbs/45_play.ipynb
+test-browser: .venv/extra-browser
+	-@[ -n "$$CHROMIUM" ] || command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+	$(BIN)/python tools/browser.py --self-test
+	$(BIN)/python tools/browser.py $(if $(filter command line,$(origin NB)),$(NB))
 
 # after a change of a notebook: modules, clean metadata, README, house check
 prepare: .venv/installed
@@ -36,7 +50,7 @@ results: .venv/installed
 	done
 
 SETS ?= easy
-# record datasets into data/: make datasets SETS="easy FetchPush-s.npz"; without a name, the list: .venv/bin/python tools/datasets.py
+# record datasets into data/: make datasets SETS="easy FetchPush-s"; without a name, the list: .venv/bin/python tools/datasets.py
 datasets: .venv/installed
 	$(BIN)/python tools/datasets.py $(SETS)
 
@@ -51,5 +65,9 @@ readme: .venv/installed
 	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
 	@touch $@
 
+.venv/extra-%: .venv/installed
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[$*]'
+	@touch $@
+
 clean:
-	rm -rf .venv runs build *.egg-info goplan_nb/__pycache__
+	rm -rf .venv runs _proc _docs build *.egg-info goplan_nb/__pycache__

@@ -6,10 +6,10 @@
 __all__ = ['COMMANDS', 'progress', 'check_writable', 'Tasks', 'Collect', 'Info', 'Convert', 'Train', 'with_config', 'parse',
            'Evaluate', 'Report', 'evaluate_arms', 'Demo', 'Bench', 'usage', 'main']
 
-# %% ../nbs/44_cli.ipynb #aec93526
+# %% ../nbs/44_cli.ipynb #be40ed80
 import contextlib, io, json, os, re, sys, tempfile
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, field, fields, make_dataclass
+from dataclasses import MISSING, dataclass, field, fields, make_dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -22,8 +22,8 @@ from .core import BadInput, nearest
 from .data import check_task, checksum, load_episodes, printable, replacing
 from .formats import load_any, place_kind, save_any
 from .behaviours import add_row, collect_file, dataset_row
-from .bench import BENCHES, bench
-from .report import fan_figure, make_film, png_bytes, published, return_rows, table, table_text, write_report
+from .bench import BENCHES, Ask, bench
+from .report import fan_figure, make_film, png_bytes, published, return_rows, table, table_text, write_bench_report, write_report
 from .tasks import get_task, in_region, returns, task_names, variant_names
 from .train import METHODS, describe, evaluate, load_agent, preset, read_run, summary, train_run
 
@@ -212,12 +212,12 @@ class Evaluate:
             print(note or f'film: {self.video}')
         if self.json: print(json.dumps(result))
 
-# %% ../nbs/44_cli.ipynb #8a1dcc62
+# %% ../nbs/44_cli.ipynb #2967cdcb
 @dataclass
 class Report:
-    "Write report.html from what a run left."
-    folder:Positional[Path] # of a run
-    def run(self): print(f'report: {write_report(self.folder)}')
+    "Write report.html from what a run or a benchmark left."
+    folder:Positional[Path] # of a run, or of a benchmark
+    def run(self): print(f'report: {(write_bench_report if (self.folder/"cells").is_dir() else write_report)(self.folder)}')
 
 # %% ../nbs/44_cli.ipynb #5c0e1506
 def evaluate_arms(
@@ -266,23 +266,34 @@ class Demo:
         print(f'\n{task.name}, {len(self.seeds)} seed(s), {self.episodes} test episodes each; published: GOPlan, Table 1 (5 seeds)\n\n{table_text(table(rows))}\n')
         print(f'report: {write_report(self.out)}')
 
-# %% ../nbs/44_cli.ipynb #ce3fd144
+# %% ../nbs/44_cli.ipynb #e4123bd7
 @dataclass
 class Bench:
-    "Make a figure or table of the paper again: tidy CSV, picture and table; the same command resumes."
-    name:Positional[str]               # fig2
+    "Make a table or figure of the paper again: tidy CSV, report and table; the same command resumes, further tasks, methods and seeds add up."
+    name:Positional[str]               # table1, table2, table5, fig2, fig5, fig6, fig7
     out:Path|None=None                 # folder; default runs/NAME
-    seeds:tuple[int,...]|None=None     # trained side by side; default: those of the paper's figure or table
-    updates:int|None=None              # shorten or lengthen every training
-    restart:bool=False                 # throw away what --out holds
+    tasks:tuple[str,...]|None=None     # rows: tasks or small sets (FetchPush-s); default: all of the table
+    methods:tuple[str,...]|None=None   # default: all of the table
+    seeds:tuple[int,...]|None=None     # trained side by side; default 0 1 2, fig2 0 to 4
+    preset:tuple[str,...]=('laptop',)  # one or more; each method runs under those that it has
+    updates:int|None=None              # of every training, in all; default: 5000 with preset laptop, else those of the preset
+    batch_size:int|None=None           # transitions per update; default: 256 with preset laptop, else those of the preset
+    data:str|None=None                 # 'benchmark', 'expert', 'random' (in data/, recorded if missing), or a path with {task}; default benchmark, fig5 random
+    episodes:int|None=None             # evaluated per seed; default 100, table5 200
+    engine:str='local'                 # local (processes) or ray
+    address:str=''                     # of a ray cluster; default: one of its own
+    workers:int|None=None              # processes at a time; default: one per GPU, else one per core
+    keep:bool=False                    # keep the weights of finished trainings in --out/work
+    restart:bool=False                 # throw away what --out holds of the asked cells
 
     def run(self):
-        out = self.out or Path('runs')/nearest(self.name, list(BENCHES), 'benchmark')
-        def track(steps, what):
-            total = self.updates or 6000
-            return tqdm(steps, desc=what, total=total, unit='update', dynamic_ncols=True)
-        print(bench(self.name, out, self.seeds, self.updates, track, self.restart))
-        print(f'{out}: {", ".join(sorted(p.name for p in out.iterdir() if p.suffix in (".csv", ".png")))}')
+        out = self.out or Path('runs')/nearest(self.name, BENCHES, 'benchmark')
+        ask = Ask(self.tasks, self.methods, (0, 1, 2, 3, 4) if self.name=='fig2' else (0, 1, 2), self.preset, self.updates, self.batch_size, self.data or ('random' if self.name=='fig5' else 'benchmark'), self.episodes)
+        if self.seeds is not None: ask = replace(ask, seeds=self.seeds)
+        def track(steps, what): return tqdm(steps, desc=what, total=self.updates or 6000, unit='update', dynamic_ncols=True)
+        text, failed = bench(self.name, out, ask, self.restart, track, engine=self.engine, workers=self.workers, keep=self.keep, address=self.address)
+        print(text)
+        if failed: raise SystemExit(f'goplan: {len(failed)} cell(s) failed, see {out/"failed"}: {", ".join(failed)}; the same command tries them again')
 
 # %% ../nbs/44_cli.ipynb #735611a3
 COMMANDS = dict(tasks=Tasks, collect=Collect, info=Info, convert=Convert, train=Train, evaluate=Evaluate, bench=Bench, report=Report, demo=Demo)

@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['Linear', 'BatchNorm', 'mlp', 'rows', 'optimiser', 'descend', 'frozen', 'polyak', 'optimiser_state', 'load_optimiser']
 
-# %% ../nbs/20_nets.ipynb #92fc0d34
+# %% ../nbs/20_nets.ipynb #e5b37e66
 import copy
 from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import batch_norm
 from fastcore.basics import patch
 from .core import BadInput, Rngs
 
@@ -47,7 +48,7 @@ class BatchNorm(nn.Module):
         self.register_buffer('mean', torch.zeros(shape))
         self.register_buffer('var', torch.ones(shape))
 
-# %% ../nbs/20_nets.ipynb #4b6b626e
+# %% ../nbs/20_nets.ipynb #79cb7dd9
 @patch
 def forward(self:BatchNorm,
     x:Tensor, # (M, B, width)
@@ -55,13 +56,11 @@ def forward(self:BatchNorm,
     "Each feature with mean 0 and deviation 1 inside its member, then scaled and shifted."
     if self.training:
         if x.shape[1]<2: raise BadInput('BatchNorm got 1 row in training mode; allowed: 2 or more, or net.eval()')
-        var, mean = torch.var_mean(x, 1, unbiased=False, keepdim=True)
-        with torch.no_grad():
-            self.mean.lerp_(mean, self.momentum)
-            self.var.lerp_(var*(x.shape[1]/(x.shape[1]-1)), self.momentum)  # unbiased, as in torch.nn
-    else: mean, var = self.mean, self.var
-    scale = self.weight*(var+self.eps).rsqrt()
-    return torch.addcmul(self.bias-mean*scale, x, scale)
+        side_by_side = x.transpose(0, 1).flatten(1)                      # (B, M width): to PyTorch, one network with many features
+        flat = (y.flatten() for y in (self.mean, self.var, self.weight, self.bias))
+        return batch_norm(side_by_side, *flat, True, self.momentum, self.eps).unflatten(1, (len(x), -1)).transpose(0, 1)
+    scale = self.weight*(self.var+self.eps).rsqrt()
+    return torch.addcmul(self.bias-self.mean*scale, x, scale)
 
 # %% ../nbs/20_nets.ipynb #b92671ee
 def mlp(

@@ -6,7 +6,7 @@
 __all__ = ['COLOURS', 'new_figure', 'draw_world', 'draw_goal', 'draw_paths', 'draw_fan', 'draw_curves', 'film', 'drawn_film',
            'save_gif', 'png_bytes']
 
-# %% ../nbs/40_plots.ipynb #dfe38013
+# %% ../nbs/40_plots.ipynb #f298c72e
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +16,7 @@ import pandas as pd
 import seaborn as sns
 import torch
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 from torch import Tensor
@@ -75,7 +76,7 @@ def draw_paths(
     "Trajectories in the plane of the first two coordinates."
     for p in np.asarray(paths): ax.plot(p[:, 0], p[:, 1], '.-' if dots else '-', color=colour, alpha=alpha, lw=1, ms=3, rasterized=True)
 
-# %% ../nbs/40_plots.ipynb #ad476481
+# %% ../nbs/40_plots.ipynb #aac39fca
 def draw_fan(
     ax:Axes,
     record:Sequence,  # what `plan` recorded: K+1 tensors (S, P, C, copies, d_s)
@@ -90,10 +91,11 @@ def draw_fan(
     R = np.asarray(returns[seed, state].cpu())
     norm = plt.Normalize(R.min(), max(R.max(), R.min()+1))
     first = np.broadcast_to(np.asarray(start), paths.shape[:2]+(1, paths.shape[-1]))
-    for c in np.argsort(R):
-        for p in np.concatenate([first, paths], -2)[c]:
-            ax.plot(p[:, axes[0]], p[:, axes[1]], color=plt.cm.viridis(norm(R[c])), alpha=.25, lw=.8, rasterized=True)
+    order = np.argsort(R)                                                       # the best are drawn last, on top
+    lines = np.concatenate([first, paths], -2)[order][..., list(axes)].reshape(-1, len(record)+1, 2)
+    ax.add_collection(LineCollection(lines, colors=plt.cm.viridis(norm(R[order].repeat(paths.shape[1]))), alpha=.25, lw=.8, rasterized=True))
     ax.plot(np.asarray(start)[axes[0]], np.asarray(start)[axes[1]], 'o', color=COLOURS['start'], ms=6)
+    ax.autoscale_view()
     ax.figure.colorbar(plt.cm.ScalarMappable(norm, 'viridis'), ax=ax, shrink=.7, label='mean imagined return')
 
 # %% ../nbs/40_plots.ipynb #2afb78ec

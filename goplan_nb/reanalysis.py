@@ -16,7 +16,7 @@ from fastcore.basics import patch
 from torch import Tensor
 from .core import BadInput, Episodes, Rngs, Task, combine, nearest
 
-# %% ../nbs/34_reanalysis.ipynb #d7b91cdf
+# %% ../nbs/34_reanalysis.ipynb #ce97ecce
 CASES = ('a-1', 'a-2', 'a-3', 'b-1', 'b-2', 'b-3')  # of Figure 3
 GOALS = ('desired', 'achieved')                     # of the other episode, for inter jobs
 
@@ -27,11 +27,13 @@ class ReanalysisConfig:
     inter:int=1000            # with a goal of another episode; Table 3
     uncertainty:float=.1      # u, greatest disagreement allowed; Table 3
     inter_goal:str='desired'  # 'desired': the goal of another episode, as released; 'achieved': phi of one of its states, as printed
+    quantile:float=0.         # >0: u is instead this quantile of the disagreement on real transitions, 0 to 1; ours
     attempts:int=32           # draws per job until start and goal differ, 1 and more
 
     def __post_init__(self):
         for name, least in dict(intra=0, inter=0, uncertainty=0, attempts=1).items():
             if not getattr(self, name)>=least: raise BadInput(f'{name} of reanalysis is {getattr(self, name)}; allowed: {least} and more')
+        if not 0<=self.quantile<=1: raise BadInput(f'quantile of reanalysis is {self.quantile}; allowed: 0 to 1')
         nearest(self.inter_goal, GOALS, 'inter_goal')
 
 # %% ../nbs/34_reanalysis.ipynb #8d19568c
@@ -131,7 +133,7 @@ def blank(jobs:Jobs, task:Task, horizon:int)->Imagined:
         torch.zeros(S, J, dtype=torch.int32, device=s.device))
     return Imagined(episodes, torch.zeros_like(jobs.valid), torch.zeros_like(jobs.valid), s.new_zeros(S, J))
 
-# %% ../nbs/34_reanalysis.ipynb #4c02ce37
+# %% ../nbs/34_reanalysis.ipynb #3320f242
 def advance(
     dreams:Imagined, # changed in place
     task:Task,
@@ -141,7 +143,7 @@ def advance(
     actions:Tensor,  # what the planner chose, (S, n, d_a)
     after:Tensor,    # where the model thinks that leads, (S, n, d_s)
     u:Tensor,        # disagreement, (S, n)
-    threshold:float, # greatest one that is believed
+    threshold:Tensor|float, # greatest one that is believed, (S, 1) or the same for all
 )->None:
     "Write step k of the active dreams. Uncertainty is tested first: a doubtful step never counts as a success."
     e, note = dreams.episodes, partial(put, where=where, real=real)
@@ -153,14 +155,14 @@ def advance(
     note(e.actions[:, :, k], new=actions)
     note(e.observations[:, :, k+1:], new=after[:, :, None].expand(-1, -1, e.horizon-k, -1))
 
-# %% ../nbs/34_reanalysis.ipynb #cb7012a0
+# %% ../nbs/34_reanalysis.ipynb #92c45a9a
 @torch.no_grad()
 def imagine(
     jobs:Jobs,
     task:Task,
     act:Callable,       # (observations, goals, counts) -> actions: the planner
     model:Callable,     # (observations, actions) -> mean next observations, disagreement
-    threshold:float=.1, # u; Table 3
+    threshold:Tensor|float=.1, # u, (S, 1) or the same for all; Table 3
     horizon:int=50,     # T of the episodes made; no job's limit is greater
     tick:Callable|None=None, # called as tick(finished, total): progress
 )->Imagined:
@@ -218,7 +220,7 @@ def judge_inter(task:Task, jobs:Jobs, imagined:Imagined)->Reanalysed:
     stored = ((case==3)|(case==4)) & moved
     return Reanalysed(Episodes(e.observations, e.actions, goals, e.lengths), stored, case, imagined.spread)
 
-# %% ../nbs/34_reanalysis.ipynb #c2df0c0f
+# %% ../nbs/34_reanalysis.ipynb #2da4d246
 def reanalyse(
     data:Episodes,   # (N, ...)
     task:Task,
@@ -226,12 +228,13 @@ def reanalyse(
     model:Callable,  # see `imagine`
     rngs:Rngs,
     config:ReanalysisConfig=ReanalysisConfig(),
+    threshold:Tensor|float|None=None, # greatest disagreement that is believed; `None`: that of the config
     tick:Callable|None=None, # see `imagine`
 )->Reanalysed:       # (S, intra + inter, ...)
     "Algorithm 1, lines 9-17: imagine both kinds together, then judge each kind by its own rule."
     a = intra_jobs(data, task, rngs, config.intra, config.attempts)
     b = inter_jobs(data, task, rngs, config.inter, config.attempts, config.inter_goal)
-    dreams = imagine(Jobs(*(torch.cat(x, 1) for x in zip(a, b))), task, act, model, config.uncertainty, data.horizon, tick)
+    dreams = imagine(Jobs(*(torch.cat(x, 1) for x in zip(a, b))), task, act, model, config.uncertainty if threshold is None else threshold, data.horizon, tick)
     n = config.intra
     part = lambda i: Imagined(dreams.episodes.map(lambda x: x[:, i]), *(x[:, i] for x in dreams[1:]))
     ja, jb = judge_intra(data, a, part(slice(None, n))), judge_inter(task, b, part(slice(n, None)))

@@ -1,6 +1,6 @@
 """Record the datasets, one file after the other; what is there is left alone, an interrupted file goes on where it stopped.
 
-python tools/datasets.py samples FetchPush-s.npz  the named groups and files; no name: the list of all files and what each would hold
+python tools/datasets.py samples FetchPush-s      the named groups and sets; no name: the list of all sets and what each would hold
 python tools/datasets.py --table                 write data/README.md from data/datasets.csv
 
 samples   200 episodes of each of the ten tasks, stored in the repository          easy     2,000 episodes each, expert and benchmark behaviour
@@ -11,36 +11,21 @@ hard      40,000 episodes of the four hard tasks, hours
 import csv, sys
 from pathlib import Path
 from tqdm.auto import tqdm
-from goplan_nb.behaviours import HABITS, add_row, collect_file, dataset_row
+from goplan_nb.behaviours import CATALOGUE, SETS, add_row, dataset_row, record
 from goplan_nb.data import load_episodes
-from goplan_nb.tasks import GROUPS, get_task, in_region, task_names
+from goplan_nb.tasks import get_task
 
 DATA = Path(__file__).resolve().parent.parent/'data'
 TABLE = DATA/'datasets.csv'
-EASY, HARD = list(HABITS), [t for t in task_names() if t not in HABITS]
-REGIONS = [f'{group.split()[0]}-{variants[0]}' for group, variants in GROUPS.items()]
-NOISY = [f'FetchReach-Noise{sigma}' for sigma in (.5, 1., 1.5)]
 
-# group -> (file, task, episodes, behaviour)
-SETS = dict(
-    samples=[(f'samples/{t}.npz', t, 200, 'expert') for t in task_names()],
-    easy=[(f'{t}{suffix}.npz', t, 2000, b) for t in EASY for b, suffix in (('expert', ''), ('benchmark', '-benchmark'))],
-    **{'hard-s': [(f'{t}-s.npz', t, 4000, 'expert') for t in HARD]},
-    random=[(f'{t}-random.npz', t, 2000 if t in EASY else 4000, 'random') for t in task_names()],
-    ood=[(f'{t}.npz', t, 5000, 'expert') for t in REGIONS],
-    noise=[(f'{t}-random.npz', t, 2000, 'random') for t in NOISY],
-    hard=[(f'{t}.npz', t, 40_000, 'expert') for t in HARD])
-
-def make(file, name, episodes, behaviour):
-    "Record one file and put its line into the table."
-    path, task = DATA/file, get_task(name)
-    if path.exists(): return print(f'{file}: is there')
-    keep, note = (in_region(task), dict(kept='episodes that stay in the region of the group')) if name in REGIONS else (None, None)
-    with tqdm(total=episodes, desc=file, unit='episode', dynamic_ncols=True, mininterval=5) as bar:
-        _, seconds = collect_file(path, task, episodes, behaviour, keep=keep, note=note, progress=bar.update)
+def make(name):
+    "Record one dataset and put its line into the table."
+    path, task = DATA/f'{name}.npz', get_task(CATALOGUE[name].task)
+    if path.exists(): return print(f'{path.name}: is there')
+    with tqdm(total=CATALOGUE[name].episodes, desc=name, unit='episode', dynamic_ncols=True, mininterval=5) as bar: _, seconds = record(name, DATA, progress=bar.update)
     row = dataset_row(path, task, *load_episodes(path, task), seconds)
-    add_row(TABLE, dict(row, file=file))
-    print(f'{file}: {episodes} episodes, return {row["return_mean"]}, {row["seconds"]} s of recording', flush=True)
+    add_row(TABLE, dict(row, file=f'{name}.npz'))
+    print(f'{name}: {row["episodes"]} episodes, return {row["return_mean"]}, {row["seconds"]} s of recording', flush=True)
 
 HEAD = '''# data
 
@@ -60,17 +45,17 @@ def write_table():
     "data/README.md from the log of what was recorded."
     with open(TABLE, newline='') as f: rows = list(csv.DictReader(f))
     line = lambda r: f'| {r["file"]} | {r["task"]} | {r["behaviour"]} | {int(r["episodes"]):,} | {r["return_mean"]} | {r["return49_mean"]} | {r["action_mean"]} | {r["action_std"]} | {r["seconds"]} s | {r["megabytes"]} |'
-    missing = sorted({file for group in SETS.values() for file, *_ in group}-{r['file'] for r in rows})
+    missing = sorted({f'{name}.npz' for name in CATALOGUE}-{r['file'] for r in rows})
     note = f'\nSeconds are of one machine with two cores, not always idle. Not recorded here: {", ".join(missing)}.\n' if missing else ''
     (DATA/'README.md').write_text(HEAD+'\n'.join(map(line, rows))+'\n'+note)
 
 if __name__=='__main__':
-    names, files = sys.argv[1:], {one[0]: [one] for group in SETS.values() for one in group}
-    unknown = sorted(set(names)-set(SETS)-set(files)-{'--table'})
-    if unknown: sys.exit(f'unknown: {", ".join(unknown)}; allowed: {", ".join(SETS)}, or a file of the list that is printed without any name')
+    names = sys.argv[1:]
+    unknown = sorted({*names}-{*SETS}-{*CATALOGUE}-{'--table'})
+    if unknown: sys.exit(f'unknown: {", ".join(unknown)}; allowed: {", ".join(SETS)}, or a set of the list that is printed without any name')
     if not names:
-        for group, ones in SETS.items():
-            for file, name, episodes, behaviour in ones: print(f'{group:8} {file:34} {name:24} {episodes:6,} episodes, {behaviour}')
+        for group, sets in SETS.items():
+            for name, r in sets.items(): print(f'{group:8} {name:30} {r.task:24} {r.episodes:6,} episodes, {r.behaviour}')
     for name in names:
-        for one in (SETS|files).get(name, ()): make(*one)
+        for one in SETS.get(name, [name] if name in CATALOGUE else []): make(one)
     if names: write_table()

@@ -8,11 +8,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE, NOTEBOOKS = ROOT/'goplan_nb', ROOT/'nbs'
 # a module may import those before it; `plots` and `report` may be imported by `cli` and notebooks only
-ORDER = ['core', 'points', 'simulators', 'sawyer', 'tasks', 'experts', 'data', 'formats', 'behaviours', 'nets', 'losses', 'imitation', 'train', 'weighted', 'critics', 'quasimetric', 'values', 'transformer', 'prior', 'toy', 'dynamics', 'planner', 'reanalysis', 'goplan',
-    'plots', 'report', 'bench', 'cli']
+ORDER = ['core', 'points', 'simulators', 'sawyer', 'tasks', 'experts', 'data', 'formats', 'behaviours', 'nets', 'losses', 'imitation', 'train', 'weighted', 'critics', 'quasimetric', 'values', 'transformer', 'families', 'prior', 'toy', 'dynamics', 'planner', 'reanalysis', 'goplan', 'acting',
+    'statistics', 'plots', 'report', 'bench', 'speed', 'play', 'cli']
 LEAVES = {'core': set(), 'points': set(), 'losses': set(), 'nets': {'core'}, 'planner': {'core'}, 'simulators': {'core'}, 'sawyer': {'core', 'points', 'simulators'},
     'tasks': {'core', 'points', 'simulators', 'sawyer'}, 'train': {'core', 'tasks', 'data'}}
-SPINE = ['core', 'data', 'nets', 'losses', 'prior', 'dynamics', 'planner', 'reanalysis', 'goplan']
+SPINE = ['core', 'data', 'nets', 'losses', 'families', 'prior', 'dynamics', 'planner', 'reanalysis', 'goplan']
 HEAVY = {'matplotlib', 'seaborn', 'mujoco', 'ipywidgets', 'pandas', 'gymnasium_robotics'}
 
 def modules(): return sorted(p for p in PACKAGE.glob('*.py') if not p.stem.startswith('_'))

@@ -1,0 +1,159 @@
+"Benchmarks as a user meets them: killed again and again, resumed, refused, failing in one place, on one worker or two, on two nodes of which one dies."
+import json, os, shutil, signal, subprocess, sys, time
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+import pandas as pd, pytest
+import goplan_nb.bench as bench
+from goplan_nb.bench import Cell, run_cells
+from goplan_nb.cli import main
+from goplan_nb.report import read_results
+from goplan_nb.train import preset
+
+def tiny(method, **changes):
+    "A config of a few seconds."
+    c = preset(method, 'laptop')
+    if method=='goplan':
+        c = replace(c, prior=replace(c.prior, hidden=16, noise_dim=4), dynamics_hidden=16, pretrain_updates=80, iterations=2, finetune_updates=20,
+            plan=replace(c.plan, candidates=3, copies=2, lookahead=2), reanalysis=replace(c.reanalysis, intra=4, inter=4))
+    else: c = replace(c, hidden=16, updates=120)
+    return replace(c, batch_size=32, **changes)
+
+def cells(data, seeds=(0, 1), methods=('bc', 'gcsl', 'goplan')):
+    arms = dict(goplan=('pretrained', 'policy', 'planner'))
+    return [Cell('table1', m, 'PointRooms', data.stem, data, 'laptop', tiny(m), seeds, arms.get(m, ('policy',)), (('PointRooms', 0.), ('PointRooms', .5)), 3) for m in methods]
+
+SCRIPT = '''import sys
+from pathlib import Path
+sys.path.insert(0, {here!r})
+from test_bench import cells, run_cells
+print(run_cells(Path({out!r}), cells(Path({data!r}))[::-1], workers=1))
+'''
+
+@pytest.fixture(scope='session')
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp('data')/'PointRooms.npz'
+    assert main(['collect', 'PointRooms', '--episodes', '40', '--out', str(path)])==0
+    return path
+
+@pytest.fixture(scope='session')
+def whole(data, tmp_path_factory):
+    "An undisturbed run on two workers."
+    out = tmp_path_factory.mktemp('bench')/'whole'
+    assert run_cells(out, cells(data), workers=2)==[]
+    return out
+
+def values(out): return {p.name: p.read_bytes() for p in sorted(Path(out).glob('cells/*.csv'))}
+
+def wait_for(condition, process, seconds=120):
+    "Until the condition holds; the process must still be at work then."
+    end = time.time()+seconds
+    while not condition():
+        assert process.poll() is None and time.time()<end, process.communicate()
+        time.sleep(.02)
+
+def test_killed_three_times_gives_the_same_bytes_as_undisturbed_also_in_another_order_on_one_worker(data, whole, tmp_path):
+    out = tmp_path/'torn'
+    start = lambda: subprocess.Popen([sys.executable, '-c', SCRIPT.format(here=str(Path(__file__).parent), out=str(out), data=str(data))],
+        start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    moments = (lambda: list(out.glob('work/*goplan*/checkpoint.safetensors')),               # in the middle of a training
+               lambda: list(out.glob('work/*goplan*/pretrained.safetensors')),               # before the evaluation
+               lambda: list(out.glob('cells/*goplan*.csv')) and list(out.glob('work/*gcsl*')))  # between two cells
+    for moment in moments:
+        process = start()
+        wait_for(moment, process)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    written = {p: p.stat().st_mtime_ns for p in out.glob('cells/*.csv')}
+    assert written
+    process = start()
+    said, errors = process.communicate(timeout=240)
+    assert process.returncode==0 and said.strip()=='[]', errors
+    assert values(out)==values(whole) and len(values(out))==3
+    assert {p: p.stat().st_mtime_ns for p in written}==written                                # nothing finished was computed again
+    assert not list(out.glob('work/*'))                                                      # weights are gone
+
+def test_workers_end_with_the_one_who_started_them(data, tmp_path):
+    out = tmp_path/'orphan'
+    process = subprocess.Popen([sys.executable, '-c', SCRIPT.format(here=str(Path(__file__).parent), out=str(out), data=str(data))], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: list(out.glob('work/*/lock')), process)
+    process.kill()                                                                           # the parent alone
+    process.wait()
+    import fcntl
+    with open(next(out.glob('work/*/lock')), 'w') as f:
+        for _ in range(100):
+            try: fcntl.flock(f, fcntl.LOCK_EX|fcntl.LOCK_NB); break
+            except OSError: time.sleep(.1)
+        else: raise AssertionError('the worker goes on without its parent')
+
+def test_rows_say_what_they_are(whole):
+    rows, cards, failed = read_results(whole)
+    tests = rows[rows.metric=='return']
+    assert not failed and set(tests.groupby(['cell', 'arm', 'noise', 'seed']).size())=={3}
+    assert set(tests[tests.method=='goplan'].arm)=={'pretrained', 'policy', 'planner'} and (tests.value%1==0).all() and tests['last'].isin([0, 1]).all()
+    assert set(tests[tests.arm=='pretrained'].step)=={80} and set(tests[tests.arm=='planner'].step)=={120}
+    card = next(iter(cards.values()))
+    assert len(card['cell']['data']['sha256'])==64 and card['versions']['torch'] and card['data']['return_mean']>0
+
+def test_a_failing_cell_is_recorded_and_stops_nobody(data, tmp_path, capsys):
+    good = cells(data, methods=('bc',))[0]
+    bad = replace(good, method='gcsl', config=tiny('gcsl'), worlds=(('FetchReach', 0.),))     # widths do not fit: found out in the worker
+    assert run_cells(tmp_path, [bad, good], workers=2)==[bad.name]
+    assert 'Traceback' in (tmp_path/'failed'/f'{bad.name}.txt').read_text() and list(values(tmp_path))==[f'{good.name}.csv']
+    assert main(['report', str(tmp_path)])==0
+    assert 'Traceback' in (tmp_path/'report.html').read_text()
+
+@pytest.mark.parametrize('times, failed', [(1, False), (2, True)])
+def test_a_worker_killed_by_the_system_is_started_once_more(times, failed, data, whole, tmp_path, monkeypatch):
+    start, one = bench._start, cells(data, methods=('bc',))
+    def deadly(job, device):
+        start(job, device)
+        if job.tries<=times: job.process.kill()
+    monkeypatch.setattr(bench, '_start', deadly)
+    assert run_cells(tmp_path, one, workers=1)==([one[0].name] if failed else [])
+    if failed: assert 'signal 9' in (tmp_path/'failed'/f'{one[0].name}.txt').read_text()
+    else: assert values(tmp_path).items()<=values(whole).items()
+
+def refused(capsys, args, *words):
+    "The command exits with 2 and says why in one line that holds all of `words`."
+    capsys.readouterr()
+    assert main([str(a) for a in args])==2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said)==1 and said[0].startswith('goplan: '), said
+    for w in words: assert w in said[0], (w, said[0])
+
+def test_what_differs_is_named_and_nothing_is_touched(data, whole):
+    from goplan_nb.core import BadInput
+    before, one = values(whole), cells(data)[:1]
+    for changed, word in ((replace(one[0], config=tiny('bc', lr=1e-2)), 'config.lr: 0.0005 -> 0.01'), (replace(one[0], episodes=4), 'episodes: 3 -> 4'),
+                          (replace(one[0], seeds=(1, 2)), 'holds seed(s) 1')):
+        with pytest.raises(BadInput, match=word.replace('(', r'\(').replace(')', r'\)')): run_cells(whole, [changed])
+    assert values(whole)==before
+
+def test_wrong_use_costs_one_line(data, tmp_path, capsys):
+    out = ['--out', tmp_path/'x', '--data', data]
+    for args, words in ((['tabel1'], ('nearest: table1',)), (['table1', '--tasks', 'PointRoms'], ('nearest: PointRooms',)), (['table1', '--methods', 'goplam'], ('nearest: goplan',)),
+                        (['table1', '--engine', 'dask'], ('allowed: local',)), (['table1', '--seeds', '1', '1'], ('different numbers',)), (['table1', '--workers', '0'], ('--workers 0',)),
+                        (['table1', '--updates', '0'], ('--updates 0',)), (['table1', '--tasks'], ('tasks',)), (['table1', '--methods', 'bc', 'bc'], ('only once',)),
+                        (['table5', '--tasks', 'FetchPush-Right2Left'], ('FetchPush-Right2Right',)), (['table1', '--preset', 'lapto'], ('nearest: laptop',))):
+        refused(capsys, ['bench', *args, *out], *words)
+    refused(capsys, ['bench', 'table1', '--tasks', 'PointRooms', '--data', tmp_path/'no.npz', '--out', tmp_path/'x'], 'no.npz', 'goplan collect PointRooms')
+    (tmp_path/'file').write_text('')
+    refused(capsys, ['bench', 'table1', '--tasks', 'PointRooms', '--data', data, '--out', tmp_path/'file'], 'file')
+    assert not (tmp_path/'x'/'cells').exists()
+
+def test_damaged_results_are_named(whole, tmp_path, capsys):
+    for damage in (lambda t: t[:len(t)//2], lambda t: '', lambda t: t.replace('method', 'metod', 1), lambda t: '\0'*100):
+        shutil.rmtree(tmp_path/'hurt', ignore_errors=True)
+        shutil.copytree(whole, tmp_path/'hurt')
+        path = next((tmp_path/'hurt'/'cells').glob('*bc*.csv'))
+        path.write_text(damage(path.read_text()))
+        refused(capsys, ['report', tmp_path/'hurt'], path.name, 'damaged')
+    path.with_suffix('.json').write_text('{')
+    refused(capsys, ['report', tmp_path/'hurt'], path.stem)
+
+@pytest.mark.skipif(find_spec('ray') is None, reason='ray is an extra')
+def test_ray_gives_the_same_numbers(data, whole, tmp_path):
+    one = cells(data, methods=('bc',))
+    assert run_cells(tmp_path, one, engine='ray')==[]
+    assert values(tmp_path).items()<=values(whole).items()

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['ARMS_OF', 'HERE', 'ENGINES', 'ROWS', 'CELLS', 'TASKS_OF', 'BENCHES', 'run_parts', 'fig2_figure', 'fig2', 'fig2_table',
-           'Cell', 'cell_rows', 'run_cell', 'work', 'Job', 'reached', 'local', 'finished', 'run_cells', 'Ask', 'source',
-           'budget', 'arms_of', 'cells_of', 'table1', 'table5', 'table2', 'fig5', 'fig6', 'fig7', 'check_ask', 'bench']
+           'Cell', 'cell_rows', 'run_cell', 'work', 'Job', 'reached', 'local', 'node_work', 'on_ray', 'finished',
+           'run_cells', 'Ask', 'source', 'budget', 'arms_of', 'cells_of', 'table1', 'table5', 'table2', 'fig5', 'fig6',
+           'fig7', 'ours', 'check_ask', 'bench']
 
-# %% ../nbs/42_bench.ipynb #c354d33f
-import json, os, shutil, subprocess, sys, time
+# %% ../nbs/42_bench.ipynb #6c0667ea
+import json, os, shutil, subprocess, sys, tempfile, time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,7 +24,8 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 from .behaviours import CATALOGUE, HABITS, REGIONS, record
 from .core import BadInput, Episodes, Rngs, nearest
-from .data import checksum, load_episodes, replacing, versions
+from .data import checksum, load_episodes, printable, replacing, versions
+from .goplan import OURS
 from .plots import COLOURS, new_figure, png_bytes
 from .report import bench_table, bench_text, read_results, write_bench_report
 from .tasks import GROUPS, get_task, returns, task_names
@@ -283,6 +285,45 @@ def local(
             job.process.kill()
             job.process.wait()
 
+# %% ../nbs/42_bench.ipynb #9ec7ac65
+def node_work(
+    job:dict,    # from `Cell.job`
+    arrays:dict, # of the dataset: name -> array
+)->str:          # CSV
+    "What a node of a cluster does: one cell, in a folder of its own."
+    torch.set_num_threads(1)
+    data = Episodes(**{n: torch.from_numpy(np.array(x)) for n, x in arrays.items()})
+    with tempfile.TemporaryDirectory() as folder: return run_cell(job, Path(folder), data, 'cuda' if torch.cuda.is_available() else 'cpu')
+
+def on_ray(
+    jobs:list[Job],
+    progress:Callable[[list[Job]],None], # see `local`
+    devices:Sequence[str],  # as many cells at a time, where it starts its own cluster
+    address:str='',         # of an existing cluster, 'auto' or HOST:PORT
+)->Iterator[tuple[Job,str,str]]: # job, CSV, error
+    "The nodes of a Ray cluster."
+    os.environ.update(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER='0', RAY_AUTH_MODE='disabled')   # stay on this machine, leave no token in the home folder
+    try: import ray
+    except ImportError: raise BadInput("--engine ray needs Ray; allowed: local, or after: pip install 'goplan_nb[ray]'") from None
+    mine = not ray.is_initialized()
+    if mine:
+        try: ray.init(log_to_driver=False, include_dashboard=False, **(dict(address=address) if address else dict(num_cpus=len(devices))))
+        except (ConnectionError, ValueError, RuntimeError) as e: raise BadInput(f'--address {address}: no cluster answers there ({printable(e, 200)})') from None
+    try:
+        run = ray.remote(node_work).options(num_cpus=1, num_gpus=int('GPU' in ray.cluster_resources()), max_retries=5, runtime_env=dict(env_vars=dict(PYTHONPATH=str(HERE))))
+        arrays = lambda c: {n: x.numpy() for n, x in vars(load_episodes(c.path, get_task(c.task))[0]).items()}
+        stored = {path: ray.put(arrays(next(j.cell for j in jobs if j.cell.path==path))) for path in dict.fromkeys(j.cell.path for j in jobs)}
+        waiting = {run.remote(j.job, stored[j.cell.path]): j for j in jobs}
+        while waiting:
+            progress([*waiting.values()][:int(ray.cluster_resources().get('CPU', 1))])
+            for ref in ray.wait([*waiting], timeout=1.)[0]:
+                job = waiting.pop(ref)
+                try: text, error = ray.get(ref), ''
+                except ray.exceptions.RayError as e: text, error = '', str(e)[-4000:]
+                yield job, text, error
+    finally:
+        if mine: ray.shutdown()
+
 # %% ../nbs/42_bench.ipynb #9056b396
 def _facts(path, task, known):
     "Checksum and mean return of a dataset, read once."
@@ -332,7 +373,7 @@ def _record_missing(cells):
         if path.stem not in CATALOGUE: raise BadInput(f'no dataset {path}; record it with: goplan collect {next(c.task for c in cells if c.path==path)} --out {path}')
         with tqdm(total=CATALOGUE[path.stem].episodes, desc=f'recording {path.stem}', unit='episode', dynamic_ncols=True) as bar: record(path.stem, path.parent, progress=bar.update)
 
-# %% ../nbs/42_bench.ipynb #5173d0d9
+# %% ../nbs/42_bench.ipynb #57ed322a
 def _prepare(out, cells, restart):
     "The cells that are left to do, as jobs, and the facts of their data."
     if restart:
@@ -383,9 +424,9 @@ def run_cells(
             done += not error
     return failed
 
-ENGINES:dict[str,Callable[...,Iterator]] = dict(local=local)
+ENGINES:dict[str,Callable[...,Iterator]] = dict(local=local, ray=on_ray)
 
-# %% ../nbs/42_bench.ipynb #51b3788b
+# %% ../nbs/42_bench.ipynb #c7f27143
 @dataclass(frozen=True)
 class Ask:
     "What the user wants of a benchmark; `None`: the benchmark's default."
@@ -427,7 +468,7 @@ def arms_of(
     method:str,
 )->tuple[str,...]:
     "The ways in which a table looks at a method."
-    return ('pretrained', 'policy', 'planner') if method=='goplan' else ('policy',)
+    return ('pretrained', 'policy', 'sampled', 'planner') if method=='goplan' else ('policy',)
 
 def cells_of(
     bench:str,
@@ -448,7 +489,7 @@ def cells_of(
     return [Cell(bench, m, task, path.stem, path, p, change(budget(m, p, ask.updates, ask.batch_size)), tuple(ask.seeds), arms(m), tuple(worlds(task)), ask.episodes or episodes, variant, **kwargs)
         for row in rows for task, path in [(row.removesuffix('-s'), source(row, ask.data, ask.folder))] for m, p in having]
 
-# %% ../nbs/42_bench.ipynb #ec49e7ce
+# %% ../nbs/42_bench.ipynb #7bd00e10
 def table1(ask:Ask)->list[Cell]:
     "Ten tasks and four small sets, all methods."
     return cells_of('table1', ask, ask.tasks or ROWS, ask.methods or tuple(METHODS))
@@ -486,8 +527,16 @@ def fig7(ask:Ask)->list[Cell]:
     "One, two, five, ten dynamics models."
     return [c for n in (1, 2, 5, 10) for c in cells_of('fig7', ask, ask.tasks or ('FetchPush-s',), ('goplan',), variant=f'members{n}', change=lambda c, n=n: replace(c, members=n))]
 
-CELLS:dict[str,Callable[[Ask],list[Cell]]] = dict(table1=table1, table2=table2, table5=table5, fig5=fig5, fig6=fig6, fig7=fig7)
-TASKS_OF = dict(table1=ROWS, table2=ROWS, table5=tuple(REGIONS), fig5=('FetchReach', 'FetchReach-Noise0.5', 'FetchReach-Noise1.0', 'FetchReach-Noise1.5'), fig6=ROWS, fig7=ROWS)
+def ours(ask:Ask)->list[Cell]:
+    "Between the paper's design and preset `ours`, both in table1: the raw generator, and each of the three changes alone."
+    rows, o = ask.tasks or ('PointRooms', 'FetchReach', 'FetchPush-s'), OURS
+    changes = dict(raw=lambda c: replace(c, prior=replace(c.prior, average_decay=0.)), mixture=lambda c: replace(c, family=o.family, prior=o.prior),
+        short=lambda c: replace(c, plan=o.plan), data=lambda c: replace(c, offline=o.offline, relabel_dreams=o.relabel_dreams, reanalysis=o.reanalysis))
+    make = partial(cells_of, 'ours', rows=rows, methods=('goplan',), ask=replace(ask, preset=('laptop',)))
+    return [c for name, change in changes.items() for c in make(variant=name, change=change)]
+
+CELLS:dict[str,Callable[[Ask],list[Cell]]] = dict(ours=ours, table1=table1, table2=table2, table5=table5, fig5=fig5, fig6=fig6, fig7=fig7)
+TASKS_OF = dict(ours=ROWS, table1=ROWS, table2=ROWS, table5=tuple(REGIONS), fig5=('FetchReach', 'FetchReach-Noise0.5', 'FetchReach-Noise1.0', 'FetchReach-Noise1.5'), fig6=ROWS, fig7=ROWS)
 
 def check_ask(
     bench:str, # of `CELLS`

@@ -24,16 +24,15 @@ from .plots import COLOURS, draw_fan, draw_goal, draw_paths, draw_world, new_fig
 from .points import PointEnv, in_wall
 from .reanalysis import CASES, Imagined, Jobs, imagine, intra_jobs, judge_inter, judge_intra
 
-# %% ../nbs/45_play.ipynb #64d5dac6
+# %% ../nbs/45_play.ipynb #ffadd040
 def small(
     config:GOPlanConfig, # a preset
     updates:int=1500,    # of pretraining
-    **prior,             # other fields of the prior
 )->GOPlanConfig:
     "The same algorithm with small, fast networks and no fine-tuning: enough to look at."
-    calm = dict(hidden=64, noise_dim=8, policy_lr=2e-3, average_decay=.99, saturating=False, momentum=.5, memory=.99)
-    return replace(config, prior=replace(config.prior, **calm, **prior), dynamics_hidden=64, batch_size=128, pretrain_updates=updates,
-        iterations=0, plan=PlanConfig(copies=4, lookahead=15))
+    calm = dict(hidden=64, noise_dim=8, policy_lr=2e-3, average_decay=.99, saturating=False, momentum=.5, memory=.99, weighted=config.family!='gan')
+    plan = config.plan if config.plan.bootstrap else replace(config.plan, copies=4, lookahead=15)
+    return replace(config, prior=replace(config.prior, **calm), dynamics_hidden=64, batch_size=128, pretrain_updates=updates, iterations=0, plan=plan)
 
 # %% ../nbs/45_play.ipynb #1bc8aac3
 def snap(
@@ -133,7 +132,7 @@ def bounds(
     "The box in which starts and goals can be chosen."
     return data.goals.amin(0), data.goals.amax(0)
 
-# %% ../nbs/45_play.ipynb #66a3ed7d
+# %% ../nbs/45_play.ipynb #2b9c9e62
 def frame(ax, task:Task, low:Tensor, high:Tensor):
     "The plane of the first two coordinates, with walls where there are some."
     if task.name.startswith('Point'): return draw_world(ax, task.name)
@@ -144,12 +143,12 @@ def frame(ax, task:Task, low:Tensor, high:Tensor):
 def draw_cloud(ax, scene:Scene):
     "The prior's actions, coloured by their imagined return."
     a, R = scene.plan.candidates[0, 0], scene.plan.returns[0, 0]
-    ax.scatter(a[:, 0], a[:, 1], c=R, cmap='viridis', vmin=R.min(), vmax=max(R.max(), R.min()+1), s=28, edgecolors='.3', lw=.4)
+    ax.scatter(a[:, 0], a[:, 1], c=R, cmap='viridis', vmin=R.min(), vmax=max(R.max(), R.min()+.1), s=28, edgecolors='.3', lw=.4)
     ax.plot(*scene.calm[:2], 'X', color=COLOURS['goplan'], ms=9, label='z = 0')
     ax.plot(*scene.plan.actions[0, 0, :2], 'D', color=COLOURS['planner'], ms=8, label='planned')
     ax.plot(*scene.chosen[:2], '*', color='k', ms=8, label='taken')
     ax.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), aspect='equal', xlabel='action 0', ylabel='action 1', title=f'what would it do? acts by: {scene.kind}')
-    ax.legend(frameon=False, fontsize=7, ncols=3, loc='lower center', bbox_to_anchor=(.5, -.46))
+    ax.legend(frameon=False, fontsize=7, ncols=3, loc='lower center', bbox_to_anchor=(.5, -.44))
 
 def draw_outcome(ax, scene:Scene, doubt:Tensor, low:Tensor, high:Tensor, u:float):
     "The dream and the world over the map of doubt."
@@ -160,7 +159,7 @@ def draw_outcome(ax, scene:Scene, doubt:Tensor, low:Tensor, high:Tensor, u:float
     path = scene.task.achieved_goal
     ax.plot(*path(scene.imagined)[:, :2].T, 'o--', color='w', mec='k', mew=.5, ms=4, lw=1.5, label='imagined')
     ax.plot(*path(scene.real)[:, :2].T, '.-', color='k', ms=4, lw=1.5, label='real')
-    ax.legend(fontsize=7, ncols=2, loc='lower center', bbox_to_anchor=(.5, -.46))
+    ax.legend(fontsize=7, ncols=2, loc='lower center', bbox_to_anchor=(.5, -.44))
 
 # %% ../nbs/45_play.ipynb #74c46220
 class MapArea(NamedTuple):
@@ -183,7 +182,7 @@ def clicked(
         if left<=across<=right and bottom<=up<=top:
             return x[0]+(across-left)/(right-left)*(x[1]-x[0]), y[0]+(up-bottom)/(top-bottom)*(y[1]-y[0])
 
-# %% ../nbs/45_play.ipynb #a0cd1b7b
+# %% ../nbs/45_play.ipynb #67bf7d89
 def draw_scene(
     scene:Scene,
     doubt:Tensor,  # from `doubt_map`
@@ -194,7 +193,7 @@ def draw_scene(
     "What it would do, what it imagines, what happens."
     fig, (cloud, fan, outcome) = new_figure(3, width=3.3, height=3.1)
     fig.set_layout_engine(None)                        # fitting the panels costs as much time as drawing them, so they have fixed places
-    fig.subplots_adjust(left=.06, right=.96, bottom=.24, top=.86, wspace=.3)
+    fig.subplots_adjust(left=.06, right=.96, bottom=.28, top=.86, wspace=.3)
     draw_cloud(cloud, scene)
     i = scene.task.goal_index[0]
     draw_fan(frame(fan, scene.task, low, high), scene.record, scene.plan.returns, scene.start, axes=(i, i+1))
@@ -334,7 +333,7 @@ def numbers(
         kappa=widgets.FloatSlider(value=config.kappa, min=0, max=20, step=.5, description='kappa', continuous_update=False),
         u=widgets.FloatLogSlider(value=1e-3, min=-6, max=0, step=.25, description='u', continuous_update=False))
 
-# %% ../nbs/45_play.ipynb #d0dbcda6
+# %% ../nbs/45_play.ipynb #14244ddd
 class Playground(widgets.VBox):
     "Controls, a map to click at, and what the agent makes of it."
     def __init__(self,
@@ -345,7 +344,7 @@ class Playground(widgets.VBox):
         self.agents, self.data, self.steps, self.presses = agents, data, steps, 0
         first = next(iter(agents.values()))
         self.stage, (self.low, self.high) = Stage(first.task), bounds(data)
-        ways = [(kind if len(agents)==1 else f'{name}: {kind}', (name, kind)) for name, a in agents.items() for kind in a.kinds]
+        ways = [(f'{name}: {kind}', (name, kind)) for name, a in agents.items() for kind in a.kinds]
         self.acts = widgets.Dropdown(options=ways, value=ways[0][1], description='acts by')
         self.moves = widgets.ToggleButtons(options=['goal', 'start'], description='a click sets')
         self.start, self.goal = sliders('start', self.low, self.high, .1), sliders('goal', self.low, self.high, .8)

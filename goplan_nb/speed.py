@@ -9,7 +9,7 @@ __all__ = ['FIGURES', 'COLUMNS', 'STUDIES', 'forward', 'learned', 'Needs', 'pret
            'in_turns', 'seconds_to_reach', 'slowest_reach', 'train_memory', 'best_possible', 'row', 'speed',
            'speed_text', 'study_work', 'scaling', 'scaling_figure']
 
-# %% ../nbs/43_speed.ipynb #017ec918
+# %% ../nbs/43_speed.ipynb #2727d82f
 import os, resource, subprocess, sys, tempfile, time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ from .goplan import LAPTOP, GOPlan, GOPlanConfig
 from .plots import COLOURS, new_figure
 from .reanalysis import Jobs, imagine
 from .tasks import get_task
-from .train import evaluate, make_agent, method_class, preset, summary, train
+from .train import evaluate, method_class, preset, summary, train
 
 # %% ../nbs/43_speed.ipynb #2acc4bea
 def forward(
@@ -123,7 +123,7 @@ class Work(NamedTuple):
     run:Callable[[],float] # does some units of work and says how many
     needs:Needs            # per unit
 
-# %% ../nbs/43_speed.ipynb #460867b3
+# %% ../nbs/43_speed.ipynb #284e459b
 def random_episodes(
     task:Task,
     n:int,              # episodes
@@ -151,25 +151,26 @@ def has_bfloat16(
     n:int=256, # small: where it is only imitated, it is a hundred times slower
 )->bool:
     "Whether products in bfloat16 are faster here than in float32."
-    return rate(gemm_work(device, torch.bfloat16, n), .02, device)>1.1*rate(gemm_work(device, torch.float32, n), .02, device)
+    half, single = (gemm_work(device, dtype, n) for dtype in (torch.bfloat16, torch.float32))
+    for work in (half, single): work.run()                     # warm up
+    return rate(half, .02, device)>1.1*rate(single, .02, device)
 
-# %% ../nbs/43_speed.ipynb #a2c7dd5d
+# %% ../nbs/43_speed.ipynb #ceee6111
 def rate(
     work:Work,
     seconds:float=.3,    # at least so long
     device:torch.device=torch.device('cpu'),
     clock:Callable[[],float]=time.perf_counter,
 )->float:                # units per second
-    "How much gets done per second, after one call to warm up."
-    wait = (lambda: torch.cuda.synchronize(device)) if device.type=='cuda' else (lambda: None)   # a GPU works on after the call returned
-    work.run()
+    "How much gets done per second."
+    wait = torch.cuda.synchronize if device.type=='cuda' else lambda: None   # a GPU works on after the call returned
     wait()
-    start, done = clock(), 0.
-    while True:
+    start, done, passed = clock(), 0., 0.
+    while passed<seconds:
         done += work.run()
-        if (passed := clock()-start)<seconds: continue
         wait()
-        return done/(clock()-start if device.type=='cuda' else passed)
+        passed = clock()-start
+    return done/passed
 
 # %% ../nbs/43_speed.ipynb #dc6d7add
 def agent_of(
@@ -340,7 +341,7 @@ def row(
     return dict(figure=name, value=value, unit=f.unit, reference=f.reference, ratio=value/f.reference, demanded=demanded(f, peak), fraction_of_peak=share,
         verdict=verdict(f, value, peak))
 
-# %% ../nbs/43_speed.ipynb #7354afa7
+# %% ../nbs/43_speed.ipynb #bd7004e5
 def speed(
     device:torch.device=torch.device('cpu'),
     repeats:int=5,        # rounds; the median counts
@@ -352,6 +353,7 @@ def speed(
     names = [nearest(n, list(FIGURES), 'figure') for n in only] or list(FIGURES)
     makers, notes = works(['gemm-float32', 'gemm-bfloat16', *names], device)
     made = {n: make() for n, make in makers.items()}
+    for work in made.values(): work.run()                       # warm up
     timed = {n: lambda w=w: rate(w, seconds, device) for n, w in made.items()}
     values = in_turns(timed, repeats, track)
     table = []
@@ -380,7 +382,7 @@ def speed_text(
     lines += [f'{n:<17} not measured: {why}' for n, why in notes.items()]
     return '\n'.join([*lines, f'\n{torch.get_num_threads()} threads, PyTorch {torch.__version__}, load {os.getloadavg()[0]:.1f} at the end (a busy machine gives low values)'])
 
-# %% ../nbs/43_speed.ipynb #5dc54713
+# %% ../nbs/43_speed.ipynb #cc7d13f7
 STUDIES = dict(width=(256, 512, 1024), batch=(128, 256, 512, 1024, 2048, 4096), members=(1, 2, 3, 5, 10), seeds=(1, 2, 4, 8), states=(1, 4, 16, 64, 256, 1024, 4096))
 
 def study_work(
@@ -404,6 +406,7 @@ def scaling(
 )->pd.DataFrame:         # study, size, value, unit, gflops
     "Rates against the size of the work, and the needed operations per second that they amount to."
     points = [(s, n, study_work(s, n, device)) for s, sizes in studies.items() for n in sizes]
+    for *_, work in points: work.run()                          # warm up
     values = in_turns({(s, n): lambda w=w: rate(w, seconds, device) for s, n, w in points}, repeats, track)
     rates = {k: median(v) for k, v in values.items()}
     return pd.DataFrame([dict(study=s, size=n, value=rates[s, n], unit='plans/s' if s=='states' else 'updates/s', gflops=rates[s, n]*w.needs.all/1e9) for s, n, w in points])

@@ -4,7 +4,7 @@ python tools/lessons.py            prints the table; exit status 1 if a lesson f
 python tools/lessons.py --thumbs   writes nbs/images/thumbs/ anew from the stored pictures
 
 A lesson has three stored pictures and more, at most four code cells in a row without a word, after every display equation a code cell within the
-next two cells, exercises each with a check and a solution that is executed, and says what it promises and how many minutes it takes.
+next two cells, exercises each with a check and a solution that is executed, says what it promises and how many minutes it takes, and its last words link to the next.
 """
 import base64, io, re, sys
 from dataclasses import dataclass, fields
@@ -28,6 +28,7 @@ class Lesson:
     checks:int       # `def check...`
     solutions:int    # executed cells that begin with `# Solution`
     words:float      # of prose per line of code
+    leads_on:bool    # the last words link to the next lesson
 
     def shortcomings(self):
         "What a reader would miss."
@@ -38,6 +39,7 @@ class Lesson:
         if self.uncoded: yield f'{self.uncoded} equations without code'
         if not self.exercises: yield 'no exercises'
         if self.solutions<self.exercises: yield f'{self.solutions} solutions for {self.exercises} exercises'
+        if not self.leads_on: yield 'does not lead on to the next'
         if self.checks<self.exercises: yield f'{self.checks} checks for {self.exercises} exercises'
 
 def longest_run(all_cells):
@@ -49,9 +51,14 @@ def longest_run(all_cells):
         most = max(most, run)
     return most
 
+def following(path):
+    "The lesson after this one, if there is one."
+    numbered = [p for p in notebooks() if p.stem[:2].isdigit()]
+    return next((p for p in numbered if p>path), None)
+
 def measure(path):
     "The numbers of one lesson."
-    all_cells = cells(path)
+    all_cells, after = cells(path), following(path)
     prose, code = ([source(c) for c in all_cells if c['cell_type']==kind] for kind in ('markdown', 'code'))
     text, with_equation = '\n'.join(prose), [i for i, c in enumerate(all_cells) if c['cell_type']=='markdown' and '$$' in source(c)]
     find = lambda pattern: next(iter(re.findall(pattern, text, flags=re.M)), '')
@@ -62,7 +69,7 @@ def measure(path):
         len(with_equation), sum(not any(c['cell_type']=='code' for c in all_cells[i+1:i+3]) for i in with_equation),
         max(len(re.findall(r'^\*\*\d\b', exercises[0], flags=re.M)), 1) if exercises else 0,
         sum(len(re.findall(r'^def check\w*\(|^(?:check\w*) = ', t, flags=re.M)) for t in code),
-        sum(bool(re.match(r'(#\|.*\n)*# *[Ss]olution', t)) for t in code), len(text.split())/max(lines, 1))
+        sum(bool(re.match(r'(#\|.*\n)*# *[Ss]olution', t)) for t in code), len(text.split())/max(lines, 1), after is None or f']({after.name})' in prose[-1])
 
 def table(lessons):
     "The numbers side by side, as Markdown."

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['COMMANDS', 'progress', 'check_writable', 'Tasks', 'Collect', 'Info', 'Convert', 'Train', 'with_config', 'parse',
-           'Evaluate', 'Report', 'evaluate_arms', 'Demo', 'Bench', 'usage', 'main']
+           'Evaluate', 'Report', 'evaluate_arms', 'Demo', 'Bench', 'Speed', 'Export', 'usage', 'main']
 
-# %% ../nbs/44_cli.ipynb #be40ed80
+# %% ../nbs/44_cli.ipynb #f0834a36
 import contextlib, io, json, os, re, sys, tempfile
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields, make_dataclass, replace
@@ -18,12 +18,14 @@ import tyro
 from fastcore.docments import docments
 from tqdm.auto import tqdm
 from tyro.conf import OmitArgPrefixes, Positional, arg
-from .core import BadInput, nearest
+from .acting import export_onnx
+from .core import BadInput, nearest, pick_device
 from .data import check_task, checksum, load_episodes, printable, replacing
 from .formats import load_any, place_kind, save_any
 from .behaviours import add_row, collect_file, dataset_row
 from .bench import BENCHES, Ask, bench
 from .report import fan_figure, make_film, png_bytes, published, return_rows, table, table_text, write_bench_report, write_report
+from .speed import COLUMNS as SPEED_COLUMNS, scaling, scaling_figure, speed, speed_text
 from .tasks import get_task, in_region, returns, task_names, variant_names
 from .train import METHODS, describe, evaluate, load_agent, preset, read_run, summary, train_run
 
@@ -295,8 +297,52 @@ class Bench:
         print(text)
         if failed: raise SystemExit(f'goplan: {len(failed)} cell(s) failed, see {out/"failed"}: {", ".join(failed)}; the same command tries them again')
 
-# %% ../nbs/44_cli.ipynb #735611a3
-COMMANDS = dict(tasks=Tasks, collect=Collect, info=Info, convert=Convert, train=Train, evaluate=Evaluate, bench=Bench, report=Report, demo=Demo)
+# %% ../nbs/44_cli.ipynb #fe0fca18
+@dataclass
+class Speed:
+    "Measure how fast this machine is and how near to its limit training, planning, reanalysis, acting and sampling come; a few minutes on an idle machine."
+    device:str='auto'           # auto, cpu, cuda, cuda:N
+    out:Path=Path('runs/speed') # folder for speed.csv, or scaling.csv and scaling.png
+    repeats:int=5               # rounds; the median counts
+    only:tuple[str,...]=()      # names of figures, such as gemm-float32 plan-64; default: all
+    seconds:float=.3            # of each measurement
+    scaling:bool=False          # instead: rates against width, batch, members, seeds and states
+
+    def run(self):
+        if self.repeats<1: raise BadInput(f'--repeats {self.repeats}: allowed are numbers from 1')
+        if not self.seconds>0: raise BadInput(f'--seconds {self.seconds}: allowed are numbers above 0')
+        device, path = pick_device(self.device), self.out/('scaling.csv' if self.scaling else 'speed.csv')
+        check_writable(path)
+        track = progress('rounds')
+        if self.scaling: measured, notes = scaling(device, self.repeats, self.seconds, track=track), {}
+        else: measured, notes = speed(device, self.repeats, self.only, self.seconds, track)
+        with replacing(path) as temporary: (measured if self.scaling else measured[SPEED_COLUMNS]).to_csv(temporary, index=False)
+        if self.scaling:
+            with replacing(self.out/'scaling.png') as temporary: temporary.write_bytes(png_bytes(scaling_figure(measured)))
+        print(measured.to_string(index=False) if self.scaling else speed_text(measured, notes))
+        print(f'written: {path}')
+
+# %% ../nbs/44_cli.ipynb #a6fc78f1
+@dataclass
+class Export:
+    "Write the trained policy of one seed as an ONNX file: observations and goals in raw units to actions, any number of rows."
+    folder:Positional[Path] # of a run
+    out:Path                # .onnx file to write
+    seed:int|None=None      # which of the run's seeds; default: its first
+    force:bool=False        # overwrite an existing file
+
+    def run(self):
+        if self.out.suffix!='.onnx': raise BadInput(f'--out {self.out}: allowed are names that end in .onnx')
+        if self.out.exists() and not self.force: raise BadInput(f'{self.out} exists; use another --out, or --force to overwrite it')
+        run, agent = read_run(self.folder), load_agent(self.folder, 'cpu')
+        seed = agent.seeds[0] if self.seed is None else self.seed
+        if seed not in agent.seeds: raise BadInput(f'--seed {seed}: allowed are {" ".join(map(str, agent.seeds))}')
+        check_writable(self.out)
+        far = export_onnx(agent, self.out, agent.seeds.index(seed), dict(task=run['task'], method=run['method'], seed=str(seed)))
+        print(f'{self.out}: {run["method"]} for {run["task"]}, seed {seed}; observations (batch, {agent.task.d_s}) and goals (batch, {agent.task.d_g}) to actions (batch, {agent.task.d_a}); {far:.1e} from the agent')
+
+# %% ../nbs/44_cli.ipynb #8bddfcef
+COMMANDS = dict(tasks=Tasks, collect=Collect, info=Info, convert=Convert, train=Train, evaluate=Evaluate, bench=Bench, report=Report, demo=Demo, speed=Speed, export=Export)
 def usage()->str:
     "What `goplan --help` prints."
     lines = [f'  {n:<10} {c.__doc__}' for n, c in COMMANDS.items()]

@@ -7,13 +7,15 @@ __all__ = ['WHY', 'small', 'snap', 'Stage', 'Scene', 'act_out', 'doubt_map', 'bo
            'MapArea', 'map_area', 'clicked', 'draw_scene', 'Verdict', 'explain', 'rehearse', 'draw_verdicts', 'Picture',
            'sliders', 'numbers', 'Playground']
 
-# %% ../nbs/45_play.ipynb #afd365b6
+# %% ../nbs/45_play.ipynb #fdc49f1b
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from typing import NamedTuple
 import anywidget, ipywidgets as widgets, matplotlib.pyplot as plt, torch, traitlets
 from fastcore.basics import patch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 from .core import BadInput, Episodes, Task, nearest
@@ -132,15 +134,15 @@ def bounds(
     "The box in which starts and goals can be chosen."
     return data.goals.amin(0), data.goals.amax(0)
 
-# %% ../nbs/45_play.ipynb #2b9c9e62
-def frame(ax, task:Task, low:Tensor, high:Tensor):
+# %% ../nbs/45_play.ipynb #7350efd2
+def frame(ax:Axes, task:Task, low:Tensor, high:Tensor)->Axes:
     "The plane of the first two coordinates, with walls where there are some."
     if task.name.startswith('Point'): return draw_world(ax, task.name)
     pad = .1*(high-low)[:2]
     (x0, y0), (x1, y1) = (low[:2]-pad).tolist(), (high[:2]+pad).tolist()
     return ax.set(xlim=(x0, x1), ylim=(y0, y1), aspect='equal') and ax
 
-def draw_cloud(ax, scene:Scene):
+def draw_cloud(ax:Axes, scene:Scene)->None:
     "The prior's actions, coloured by their imagined return."
     a, R = scene.plan.candidates[0, 0], scene.plan.returns[0, 0]
     ax.scatter(a[:, 0], a[:, 1], c=R, cmap='viridis', vmin=R.min(), vmax=max(R.max(), R.min()+.1), s=28, edgecolors='.3', lw=.4)
@@ -150,7 +152,7 @@ def draw_cloud(ax, scene:Scene):
     ax.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), aspect='equal', xlabel='action 0', ylabel='action 1', title=f'what would it do? acts by: {scene.kind}')
     ax.legend(frameon=False, fontsize=7, ncols=3, loc='lower center', bbox_to_anchor=(.5, -.44))
 
-def draw_outcome(ax, scene:Scene, doubt:Tensor, low:Tensor, high:Tensor, u:float):
+def draw_outcome(ax:Axes, scene:Scene, doubt:Tensor, low:Tensor, high:Tensor, u:float)->None:
     "The dream and the world over the map of doubt."
     (x0, y0), (x1, y1) = low[:2].tolist(), high[:2].tolist()
     image = ax.imshow(doubt.clamp(min=1e-9).log10(), extent=(x0, x1, y0, y1), origin='lower', cmap='magma', alpha=.55, aspect='equal', interpolation='nearest')
@@ -161,14 +163,14 @@ def draw_outcome(ax, scene:Scene, doubt:Tensor, low:Tensor, high:Tensor, u:float
     ax.plot(*path(scene.real)[:, :2].T, '.-', color='k', ms=4, lw=1.5, label='real')
     ax.legend(fontsize=7, ncols=2, loc='lower center', bbox_to_anchor=(.5, -.44))
 
-# %% ../nbs/45_play.ipynb #74c46220
+# %% ../nbs/45_play.ipynb #cc87662b
 class MapArea(NamedTuple):
     "Where a map lies in its picture."
     box:tuple[float,float,float,float]  # left, bottom, right, top, as fractions of the picture
     x:tuple[float,float]                # what its left and right edges mean
     y:tuple[float,float]                # what its lower and upper edges mean
 
-def map_area(ax)->MapArea:
+def map_area(ax:Axes)->MapArea:
     "The area of an axes, once the figure is drawn."
     return MapArea(tuple(ax.get_position().extents.tolist()), ax.get_xlim(), ax.get_ylim())
 
@@ -182,7 +184,7 @@ def clicked(
         if left<=across<=right and bottom<=up<=top:
             return x[0]+(across-left)/(right-left)*(x[1]-x[0]), y[0]+(up-bottom)/(top-bottom)*(y[1]-y[0])
 
-# %% ../nbs/45_play.ipynb #67bf7d89
+# %% ../nbs/45_play.ipynb #1daf8b3c
 def draw_scene(
     scene:Scene,
     doubt:Tensor,  # from `doubt_map`
@@ -191,7 +193,7 @@ def draw_scene(
     u:float=.001,  # greatest disagreement that reanalysis would believe
 )->Figure:
     "What it would do, what it imagines, what happens."
-    fig, (cloud, fan, outcome) = new_figure(3, width=3.3, height=3.1)
+    fig, (cloud, fan, outcome) = new_figure(3, width=3.2, height=3.)
     fig.set_layout_engine(None)                        # fitting the panels costs as much time as drawing them, so they have fixed places
     fig.subplots_adjust(left=.06, right=.96, bottom=.28, top=.86, wspace=.3)
     draw_cloud(cloud, scene)
@@ -286,14 +288,14 @@ def draw_verdicts(
     axes[2].legend(frameon=False, fontsize=8)
     return fig
 
-# %% ../nbs/45_play.ipynb #8cdf35d6
+# %% ../nbs/45_play.ipynb #80dfc337
 class Picture(anywidget.AnyWidget):
     "A PNG that reports clicks."
     _esm = """
     function render({model, el}) {
       const img = document.createElement('img')
       img.style.maxWidth = '100%'; img.style.cursor = 'crosshair'; img.alt = 'click to move the start or the goal'
-      const show = () => { img.src = 'data:image/png;base64,' + model.get('png') }
+      const show = () => { img.hidden = !model.get('png'); img.src = 'data:image/png;base64,' + model.get('png') }
       model.on('change:png', show); show()
       img.addEventListener('click', e => {
         const r = img.getBoundingClientRect()
@@ -333,7 +335,7 @@ def numbers(
         kappa=widgets.FloatSlider(value=config.kappa, min=0, max=20, step=.5, description='kappa', continuous_update=False),
         u=widgets.FloatLogSlider(value=1e-3, min=-6, max=0, step=.25, description='u', continuous_update=False))
 
-# %% ../nbs/45_play.ipynb #14244ddd
+# %% ../nbs/45_play.ipynb #47606336
 class Playground(widgets.VBox):
     "Controls, a map to click at, and what the agent makes of it."
     def __init__(self,
@@ -341,7 +343,7 @@ class Playground(widgets.VBox):
         data:Episodes,           # what they learned from, (N, ...): the box of places, and goals of other episodes
         steps:int=20,            # shown of every rollout
     ):
-        self.agents, self.data, self.steps, self.presses = agents, data, steps, 0
+        self.agents, self.data, self.steps, self.presses, self.still = {n: copy(a) for n, a in agents.items()}, data, steps, 0, False  # a copy has its own config
         first = next(iter(agents.values()))
         self.stage, (self.low, self.high) = Stage(first.task), bounds(data)
         ways = [(f'{name}: {kind}', (name, kind)) for name, a in agents.items() for kind in a.kinds]
@@ -356,7 +358,7 @@ class Playground(widgets.VBox):
         self._connect()
         self.refresh()
 
-# %% ../nbs/45_play.ipynb #9dc5c8e2
+# %% ../nbs/45_play.ipynb #18a750d3
 @patch
 def _connect(self:Playground):
     for control in (self.acts, *self.start, *self.goal, *self.numbers.values()): control.observe(self._changed, 'value')
@@ -364,8 +366,8 @@ def _connect(self:Playground):
     self.button.on_click(lambda _: self.reanalyse())
 
 @patch
-def _changed(self:Playground, change):
-    try: self.refresh()
+def _changed(self:Playground, change=None):
+    try: self.still or self.refresh()
     except Exception as e: self.why.value = f'<b>{type(e).__name__}</b>: {e}'   # a callback's error would be lost, and the slider seem dead
 
 @patch
@@ -389,7 +391,7 @@ def _summary(self:Playground):
     gap = (task.achieved_goal(scene.imagined[-1])-task.achieved_goal(scene.real[-1])).norm()
     return f'At the goal: {at(scene.imagined)} of {self.steps} steps in the dream, {at(scene.real)} in the world; in the end they are {gap:.2f} m apart.'
 
-# %% ../nbs/45_play.ipynb #7444f201
+# %% ../nbs/45_play.ipynb #d561ee6e
 @patch
 def click(self:Playground,
     across:float, # fraction of the picture's width
@@ -398,8 +400,10 @@ def click(self:Playground,
     "Set the goal, or the start, to the place that was clicked at; a click beside the maps does nothing."
     place = clicked(self.areas, across, up)
     if place is None: return
-    for control, value in zip(getattr(self, self.moves.value), place):
-        with control.hold_trait_notifications(): control.value = min(max(value, control.min), control.max)
+    self.still = True                                    # two sliders move, one picture is drawn
+    for control, value in zip(getattr(self, self.moves.value), place): control.value = min(max(value, control.min), control.max)
+    self.still = False
+    self._changed()
 
 @patch
 def reanalyse(self:Playground)->None:

@@ -5,14 +5,13 @@
 # %% auto #0
 __all__ = ['PUBLISHED', 'ARMS', 'NEEDED', 'NAMES', 'SHORTER', 'published', 'return_rows', 'table', 'table_text', 'make_film',
            'fan_figure', 'curves_figure', 'write_report', 'read_results', 'bench_table', 'bench_text', 'totals',
-           'bench_curves', 'profiles_figure', 'places_figure', 'deviations', 'write_bench_report']
+           'bench_curves', 'profiles_figure', 'places_figure', 'deviations', 'matrix_html', 'write_bench_report']
 
-# %% ../nbs/41_report.ipynb #0d1944a0
+# %% ../nbs/41_report.ipynb #c69e8c67
 import base64, html, json, re
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -206,7 +205,7 @@ def write_report(
     parts += ['<h2>How it was made</h2>', f'<pre>{html.escape(json.dumps(run, indent=1))}</pre>']
     return _write_page(folder/'report.html', parts)
 
-# %% ../nbs/41_report.ipynb #779011f8
+# %% ../nbs/41_report.ipynb #6912fb49
 NEEDED = ('method', 'variant', 'task', 'data', 'preset', 'arm', 'world', 'noise', 'seed', 'step', 'episode', 'metric', 'value', 'last', 'commit', 'versions')
 
 def read_results(
@@ -216,7 +215,7 @@ def read_results(
     folder, rows, cards = Path(folder), [], {}
     for path in sorted(folder.glob('cells/*.csv')):
         try:
-            part, card = pd.read_csv(path), json.loads(path.with_suffix('.json').read_text())
+            part, card = pd.read_csv(path, dtype=dict.fromkeys(('variant', 'arm', 'world', 'commit'), str)), json.loads(path.with_suffix('.json').read_text())
             lacks = [c for c in NEEDED if c not in part]
             if lacks or not len(part): raise ValueError(f'it lacks {", ".join(lacks) or "rows"}')
             if not np.isfinite(part.value).all(): raise ValueError('a value is not a finite number')
@@ -229,7 +228,7 @@ def read_results(
     text = dict.fromkeys(('variant', 'arm', 'world'), '')
     return pd.concat(rows, ignore_index=True).fillna(text|dict(noise=0.)), cards, failed
 
-# %% ../nbs/41_report.ipynb #295e5ced
+# %% ../nbs/41_report.ipynb #ce89a360
 NAMES = dict(bc='BC', gcsl='GCSL', wgcsl='WGCSL', geaw='GEAW', goat='GOAT', am='AM', crl='CRL', td3bc='g-TD3-BC', tt='g-TT', qrl='QRL', gcivl='GCIVL', gciql='GCIQL', goplan='GOPlan')
 SHORTER = ('bc', 'gcsl', 'wgcsl', 'geaw', 'am', 'td3bc')  # their published columns probably come from a paper that counts 49 steps
 
@@ -239,11 +238,11 @@ def _row_name(task, data, world, noise):
     name = f'{task}-s' if kind=='s' else world or (f'{task}, {kind}' if kind else task)
     return name+(f' + noise {noise:g}' if noise else '')
 
-def _column_name(method, variant, preset, arm, presets):
-    "GOPlan, GOPlan2 for its planner, and what differs from the usual."
+def _column_name(method, variant, preset, arm):
+    "GOPlan, GOPlan2 for its planner, and what differs from the usual; the usual preset has no word."
     plain = NAMES.get(method, method)
     acts = {'policy': plain, 'planner': f'{plain}2', 'pretrained': f'{plain}, pretrained', 'pretrained-planner': f'{plain}2, pretrained', 'sampled': f'{plain}, z drawn'}[arm]
-    return ' '.join(filter(None, (acts, variant, preset if presets>1 else '')))
+    return ' '.join(filter(None, (acts, variant, preset if preset!='laptop' else '')))
 
 def _paper(bench, method, variant, arm, row):
     "The published neighbour of a number; Table 2 plans with priors that are only pretrained."
@@ -255,7 +254,7 @@ def bench_table(
     cards:dict,        # from `read_results`
 )->pd.DataFrame:       # one line per row and column
     "Means with deviation and interval, beside the published values."
-    tests, presets, out = rows[rows.metric=='return'], rows.groupby('method').preset.nunique(), []
+    tests, out = rows[rows.metric=='return'], []
     for (task, data, world, noise, method, variant, preset, arm), part in tests.groupby(['task', 'data', 'world', 'noise', 'method', 'variant', 'preset', 'arm'], sort=False):
         seeds = part.groupby('seed')
         mean, n, card = seeds.value.mean(), seeds.size().min(), cards[part.cell.iloc[0]]
@@ -264,7 +263,7 @@ def bench_table(
         judged = part.value-part['last']*(steps==49)
         low, high = interval(np.stack([x[:n] for _, x in judged.groupby(part.seed)]))
         wide = interval(np.stack([x.value[:n] for _, x in seeds])) if steps==49 else (low, high)
-        out.append(dict(row=name, column=_column_name(method, variant, preset, arm, presets[method]), method=method, arm=arm, preset=preset, updates=card['updates'], mean=mean.mean(),
+        out.append(dict(row=name, column=_column_name(method, variant, preset, arm), method=method, arm=arm, preset=preset, updates=card['updates'], batch=card['cell'].get('config', {}).get('batch_size', 0), mean=mean.mean(),
             sd=mean.std() if len(mean)>1 else np.nan, low=wide[0], high=wide[1], mean49=(part.value-part['last']).groupby(part.seed).mean().mean(), last=part['last'].mean(), seeds=len(mean), episodes=n,
             paper=paper, paper_steps=steps if paper is not None else None, beside='' if paper is None or low<=paper<=high else 'above' if low>paper else 'below',
             regret=regret(task, mean.mean()) if not (noise or world) else None, behaviour=card['data']['return_mean'], runs=tuple(mean)))
@@ -274,7 +273,7 @@ def bench_table(
     place = lambda name: tasks.get(name, tasks.get(name.split(',')[0].split(' +')[0], len(tasks)))
     return t.assign(a=t['row'].map(place), b=t.method.map(methods)).sort_values(['a', 'row', 'b', 'column'], kind='stable').drop(columns=['a', 'b']).reset_index(drop=True)
 
-# %% ../nbs/41_report.ipynb #d2612bba
+# %% ../nbs/41_report.ipynb #0889112e
 def bench_text(
     t:pd.DataFrame, # from `bench_table`
 )->str:
@@ -289,24 +288,25 @@ def bench_text(
 def totals(
     t:pd.DataFrame, # from `bench_table`
 )->pd.DataFrame:    # one line per column
-    "Over the rows that every column has: mean, IQM with its interval, and the chance to beat the first column."
+    "Over the rows that every column has: mean, IQM with its interval, and the chance that a run beats one of GOPlan's policy (of the first column, where that is missing)."
     columns, out = list(dict.fromkeys(t.column)), []
     count = t.groupby('row', sort=False).column.nunique()
     common = [r for r in count.index if count[r]==len(columns)]
     if not common: return pd.DataFrame()
     S = int(t[t['row'].isin(common)].seeds.min())
+    against = next((c for c, m, a in zip(t.column, t.method, t.arm) if (m, a)==('goplan', 'policy')), columns[0])
     scores = {c: np.array([t[(t['row']==r)&(t.column==c)].runs.iloc[0][:S] for r in common]).T for c in columns}
-    first = scores[columns[0]]
     for c, x in scores.items():
         low, high = stratified(x)
-        out.append(dict(column=c, mean=x.mean(), iqm=iqm(x), low=low, high=high, beats=improvement(x, first), rows=len(common), seeds=S))
+        out.append(dict(column=c, mean=x.mean(), iqm=iqm(x), low=low, high=high, beats=improvement(x, scores[against]), against=against, rows=len(common), seeds=S))
     return pd.DataFrame(out)
 
-# %% ../nbs/41_report.ipynb #77547f28
+# %% ../nbs/41_report.ipynb #63d01017
 def _colour(method, arm='policy'):
     "One colour per method."
     if arm=='planner': return COLOURS['planner']
-    return COLOURS.get(method) or plt.get_cmap('tab20')(list(NAMES).index(method) if method in NAMES else 19)
+    others = dict(wgcsl='#332288', geaw='#999933', goat='#DDCC77', am='#882255', crl='#44AA99', td3bc='#CC79A7', tt='#661100', qrl='#6699CC', gcivl='#888888', gciql='#AA4499')
+    return (COLOURS|others).get(method, '#000000')
 
 def bench_curves(
     rows:pd.DataFrame, # of one benchmark, from `read_results`
@@ -320,7 +320,7 @@ def bench_curves(
     for ax, panel in zip(axs.flat, panels):
         for (method, variant, preset), part in curves[curves.panel==panel].groupby(['method', 'variant', 'preset'], sort=False):
             by = part.groupby('step').value
-            label, x = ' '.join(filter(None, (NAMES.get(method, method), variant))), by.mean()
+            label, x = _column_name(method, variant, preset, 'policy'), by.mean()
             line, = ax.plot(x.index, x, color=None if variant else _colour(method), lw=1.5 if method=='goplan' else 1, ls='-' if preset=='laptop' else '--', label=label)
             ax.fill_between(x.index, by.min(), by.max(), color=line.get_color(), alpha=.15, lw=0)
         ax.set(title=panel, xlabel='updates', ylim=(0, 50))
@@ -351,7 +351,7 @@ def places_figure(
 )->Figure:
     "Where on the table the goals were, and which were held at the end: a line of panels per method, a panel per task."
     tests = rows[(rows.metric=='return') & rows.get('goal_x', pd.Series(np.nan, rows.index)).notna()]
-    tests = tests.assign(shown=[_column_name(m, v, '', a, 1) for m, v, a in zip(tests.method, tests.variant, tests.arm)], where=tests.world.where(tests.world!='', tests.task))
+    tests = tests.assign(shown=[_column_name(m, v, 'laptop', a) for m, v, a in zip(tests.method, tests.variant, tests.arm)], where=tests.world.where(tests.world!='', tests.task))
     shown = sorted(tests.shown.unique(), key=lambda c: -tests[tests.shown==c].value.mean())[:columns]
     worlds = list(dict.fromkeys(tests['where']))
     fig, axs = new_figure(len(worlds), 2.2, 2.2, rows=len(shown), squeeze=False, sharex=True, sharey=True)
@@ -364,7 +364,7 @@ def places_figure(
     for ax in axs[:, 0]: ax.set(ylabel='x (m)')
     return fig
 
-# %% ../nbs/41_report.ipynb #3a746e46
+# %% ../nbs/41_report.ipynb #99de91f8
 def deviations()->list[tuple[str,str]]: # where, what
     "What this package does differently from the paper: the places that are marked so in its source."
     found, here = [], Path(find_spec('goplan_nb').origin).parent
@@ -377,11 +377,13 @@ def deviations()->list[tuple[str,str]]: # where, what
             if note: found.append((f'{path.stem}.{where}', note[1]))
     return found
 
-def _matrix(t):
+def matrix_html(
+    t:pd.DataFrame, # from `bench_table`
+)->str:
     "Rows by columns, the published value small beside ours."
     columns = list(dict.fromkeys(t.sort_values('method', key=lambda m: m.map({n: i for i, n in enumerate(NAMES)}), kind='stable').column))
     def cell(r):
-        paper = '' if pd.isna(r.paper) else f'<small>{r.paper:.2f}{"*" if r.paper_steps==49 else ""}</small>'
+        paper = '' if pd.isna(r.paper) else f'<br><small>{r.paper:.2f}{"*" if r.paper_steps==49 else ""}</small>'
         sd = '' if pd.isna(r.sd) else f'<small>±{r.sd:.1f}</small>'
         return f'<td class="{r.beside}" title="95 % interval {r.low:.2f} to {r.high:.2f}; 49 steps: {r.mean49:.2f}">{r["mean"]:.2f}{sd}{paper}</td>'
     lines = []
@@ -396,15 +398,16 @@ def _plain_table(t, columns):
     lines = ''.join('<tr>'+''.join(f'<td>{cell(r[c], form)}</td>' for c, (_, form) in columns.items())+'</tr>' for _, r in t.iterrows())
     return f'<div class="wide"><table><tr>{"".join(f"<th>{h}</th>" for h, _ in columns.values())}</tr>{lines}</table></div>'
 
-_DETAILS = dict(row=('row', ''), column=('acts', ''), preset=('preset', ''), updates=('updates', ',d'), mean=('return, 50 steps', '.2f'), sd=('sd over seeds', '.2f'), low=('95 % from', '.2f'), high=('to', '.2f'),
+_DETAILS = dict(row=('row', ''), column=('acts', ''), preset=('preset', ''), updates=('updates', ',d'), batch=('batch', 'd'), mean=('return, 50 steps', '.2f'), sd=('sd over seeds', '.2f'), low=('95 % from', '.2f'), high=('to', '.2f'),
     mean49=('49 steps', '.2f'), last=('at goal at the end', '.0%'), paper=('published', '.2f'), paper_steps=('counts', '.0f'), regret=('short of perfect', '.2f'), seeds=('seeds', 'd'), episodes=('episodes', 'd'))
-_TOTALS = dict(column=('acts', ''), mean=('mean', '.2f'), iqm=('IQM', '.2f'), low=('95 % from', '.2f'), high=('to', '.2f'), beats=('chance to beat the first', '.2f'), rows=('rows', 'd'), seeds=('seeds', 'd'))
+_TOTALS = dict(column=('acts', ''), mean=('mean', '.2f'), iqm=('IQM', '.2f'), low=('95 % from', '.2f'), high=('to', '.2f'), beats=('chance to beat', '.2f'), against=('whom', ''), rows=('rows', 'd'), seeds=('seeds', 'd'))
 
-# %% ../nbs/41_report.ipynb #3774fcd8
+# %% ../nbs/41_report.ipynb #ac4af865
 def _section(name, rows, cards):
     "The part of the page that belongs to one benchmark."
     t = bench_table(rows, cards)
-    parts = [f'<h2>{html.escape(name)}</h2>', _matrix(t), '<p>Mean return over 50 steps, ± standard deviation over seeds; small: the published mean (* probably counts 49 steps, and is compared with ours of 49). '
+    each = lambda x: ', '.join(f'{v:,}' for v in sorted(set(x)))
+    parts = [f'<h2>{html.escape(name)}</h2><p>{each(t.updates)} updates of {each(t.batch)} transitions, {each(t.seeds)} seeds, {each(t.episodes)} test episodes each.</p>', matrix_html(t), '<p>Mean return over 50 steps, ± standard deviation over seeds; small: the published mean (* probably counts 49 steps, and is compared with ours of 49). '
              '<span class="above">Green</span>: our 95 % interval lies above it; <span class="below">orange</span>: below; no colour: no difference shown. <i>data</i>: mean return of the recorded behaviour.</p>']
     if len(all_ := totals(t)): parts += ['<h3>Over the rows that all have</h3>', _plain_table(all_, _TOTALS), _figure(png_bytes(profiles_figure(t)), 'png', 'Performance profiles: how many runs are better than a return.')]
     if (rows.metric=='return/policy').any(): parts.append(_figure(png_bytes(bench_curves(rows)), 'png', 'Return of the policy while learning; the shade is the range of the seeds.'))
@@ -419,6 +422,6 @@ def write_bench_report(
     rows, cards, failed = read_results(folder)
     parts = [f'<h1>{html.escape(folder.name)}</h1><p>{len(cards)} finished cells, {len(failed)} failed; versions {html.escape("; ".join(sorted(rows.versions.unique())))}; commits {html.escape(", ".join(sorted(map(str, rows.commit.unique()))))}</p>']
     for name, part in rows.groupby('bench', sort=False): parts += _section(name, part, cards)
-    if failed: parts += ['<h2>Failed</h2><ul>', *(f'<li>{html.escape(n)}<pre>{html.escape(e[-1500:])}</pre></li>' for n, e in failed.items()), '</ul><p>The same command tries them again.</p>']
+    if failed: parts += ['<h2>Failed</h2><ul>', *(f'<li>{html.escape(n)}<pre>{html.escape(e)}</pre></li>' for n, e in failed.items()), '</ul><p>The same command tries them again.</p>']
     parts += ['<h2>Deviations from the paper</h2><ul>', *(f'<li><code>{html.escape(w)}</code>: {html.escape(x)}</li>' for w, x in deviations()), '</ul>']
     return _write_page(folder/'report.html', parts)

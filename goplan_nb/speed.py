@@ -172,7 +172,7 @@ def rate(
         passed = clock()-start
     return done/passed
 
-# %% ../nbs/43_speed.ipynb #dc6d7add
+# %% ../nbs/43_speed.ipynb #41cfebc3
 def agent_of(
     config:GOPlanConfig,
     device:torch.device,
@@ -198,14 +198,16 @@ def plan_work(config:GOPlanConfig, device:torch.device, states:int, counted:bool
     plan = lambda: (agent.plan(s, g, rngs), float(states))[1]
     return Work(plan, Needs(executed(plan)/states) if counted else plan_needs(agent.task, config))
 
-def reanalysis_work(config:GOPlanConfig, device:torch.device, jobs:int=64, steps:int=2)->Work:
-    "Steps of dreams, each chosen by the planner."
-    agent, data = agent_of(replace(config, dynamics_hidden=256), device)
+def reanalysis_work(config:GOPlanConfig, device:torch.device, jobs:int=64, counted:bool=False)->Work:
+    "Steps of dreams, each chosen by the planner; `counted` as in `plan_work`."
+    config = replace(config, dynamics_hidden=256)
+    agent, data = agent_of(config, device)
     whole = lambda x: torch.full((1, jobs), x, device=device)
-    todo = Jobs(data.observations[None, :jobs, 0], data.goals[None, :jobs]+100, whole(steps), whole(0), whole(0), whole(0), whole(True))
+    todo = Jobs(data.observations[None, :jobs, 0], data.goals[None, :jobs]+100, whole(1), whole(0), whole(0), whole(0), whole(True))
     act = lambda s, g, counts: agent.plan(s, g, agent.rngs, counts).actions
-    def run(): return float(imagine(todo, agent.task, act, agent.foresee, inf, steps).episodes.lengths.sum())
-    return Work(run, Needs(executed(run)/(jobs*steps)))
+    def run(): return float(imagine(todo, agent.task, act, agent.foresee, inf, 1).episodes.lengths.sum())
+    model = config.members*forward(agent.task.d_s+agent.task.d_a, 256, 256, agent.task.d_s)
+    return Work(run, Needs(executed(run)/jobs if counted else plan_needs(agent.task, config).all+model))
 
 # %% ../nbs/43_speed.ipynb #97b140a5
 def act_work(device:torch.device)->Work:
@@ -233,7 +235,7 @@ def rival_work(method:str, device:torch.device)->Work:
     learn = lambda: (agent.learn(data), 1.)[1]
     return Work(learn, Needs(sum(executed(learn) for _ in range(4))/4))     # some methods do not update everything every time
 
-# %% ../nbs/43_speed.ipynb #3b7c8a5e
+# %% ../nbs/43_speed.ipynb #f369b5aa
 def precise(
     config:GOPlanConfig,
 )->GOPlanConfig:
@@ -250,7 +252,7 @@ def works(
         'pretrain-float32': lambda: pretrain_work(precise(paper), device), 'pretrain': lambda: pretrain_work(paper, device),
         'plan-1': lambda: plan_work(paper, device, 1), 'plan-64': lambda: plan_work(paper, device, 64),
         'plan-64-ours': lambda: plan_work(ours, device, 64, True), 'reanalysis': lambda: reanalysis_work(paper, device),
-        'reanalysis-ours': lambda: reanalysis_work(ours, device), 'act': lambda: act_work(device), 'sample': lambda: sample_work(device)}
+        'reanalysis-ours': lambda: reanalysis_work(ours, device, counted=True), 'act': lambda: act_work(device), 'sample': lambda: sample_work(device)}
     makers |= {m: lambda m=m: rival_work(m, device) for m in ('bc', 'gcsl', 'wgcsl', 'geaw', 'td3bc', 'crl')}
     notes = {n: 'no preset ours in this version' for n in ('plan-64-ours', 'reanalysis-ours') if ours is None}
     if not has_bfloat16(device): notes['gemm-bfloat16'] = 'this device has no fast products in bfloat16'

@@ -47,7 +47,7 @@ def values(out):
     "The cells as text, but for the commit, which may change while a long benchmark runs."
     return {p.name: pd.read_csv(p, dtype=str).drop(columns='commit').to_csv() for p in sorted(Path(out).glob('cells/*.csv'))}
 
-def wait_for(condition, process, seconds=120):
+def wait_for(condition, process, seconds=300):
     "Until the condition holds; the process must still be at work then."
     end = time.time()+seconds
     while not condition():
@@ -69,7 +69,7 @@ def test_killed_three_times_gives_the_same_bytes_as_undisturbed_also_in_another_
     written = {p: p.stat().st_mtime_ns for p in out.glob('cells/*.csv')}
     assert written
     process = start()
-    said, errors = process.communicate(timeout=240)
+    said, errors = process.communicate(timeout=300)
     assert process.returncode==0 and said.strip()=='[]', errors
     assert values(out)==values(whole) and len(values(out))==3
     assert {p: p.stat().st_mtime_ns for p in written}==written                                # nothing finished was computed again
@@ -142,7 +142,7 @@ def test_wrong_use_costs_one_line(data, tmp_path, capsys):
     refused(capsys, ['bench', 'table1', '--tasks', 'PointRooms', '--data', tmp_path/'no.npz', '--out', tmp_path/'x'], 'no.npz', 'goplan collect PointRooms')
     (tmp_path/'file').write_text('')
     refused(capsys, ['bench', 'table1', '--tasks', 'PointRooms', '--data', data, '--out', tmp_path/'file'], 'file')
-    assert not (tmp_path/'x'/'cells').exists()
+    assert not list((tmp_path/'x').glob('*'))
 
 def test_damaged_results_are_named(whole, tmp_path, capsys):
     for damage in (lambda t: t[:len(t)//2], lambda t: '', lambda t: t.replace('method', 'metod', 1), lambda t: '\0'*100):

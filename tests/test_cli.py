@@ -278,3 +278,24 @@ def test_every_method_trains_resumes_and_acts(method, data, tmp_path, capsys):
     result = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
     assert result['method']==method and len(result['return_per_seed'])==2
     refused(capsys, ['evaluate', out, '--planner', '--device', 'cpu'], 'planner', 'policy')
+
+@pytest.mark.parametrize('more', [['--preset', 'ours'], ['--family', 'cvae'], ['--family', 'gaussian'], ['--family', 'mixture']])
+def test_every_prior_trains_resumes_plans_and_dreams(more, data, tmp_path, capsys):
+    assert main(train_args(data, tmp_path/'whole', *more, '--seeds', '0', '1'))==0
+    out, code = tmp_path/'torn', 'import sys; from goplan_nb.cli import main; main(sys.argv[1:])'
+    args = train_args(data, out, *more, '--seeds', '0', '1')
+    torn = subprocess.Popen([sys.executable, '-c', code, *map(str, args)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(600):
+        time.sleep(.1)
+        if (out/'checkpoint.safetensors').exists() or torn.poll() is not None: break
+    torn.kill()
+    torn.wait()
+    assert main(args)==0
+    assert (out/'checkpoint.safetensors').read_bytes()==(tmp_path/'whole'/'checkpoint.safetensors').read_bytes()
+    assert main(['evaluate', str(out), '--planner', '--episodes', '3', '--json', '--device', 'cpu'])==0
+    assert len(json.loads(capsys.readouterr().out.strip().splitlines()[-1])['return_per_seed'])==2
+
+def test_refuses_an_unknown_family(capsys, data, tmp_path):
+    refused(capsys, train_args(data, tmp_path/'x', '--family', 'mixtur'), 'mixtur', 'mixture', 'gaussian')
+    refused(capsys, train_args(data, tmp_path/'x', '--offline', '1.5'), 'offline', 'allowed: 0 to 1')
+    assert not (tmp_path/'x').exists()

@@ -8,7 +8,7 @@ A control passes if the picture (or printed text) of its cell changes. Screensho
 Needs `playwright` and Debian's `chromium`, or another one named by CHROMIUM; closes with `N passed, N failed`, exit status 1 if any failed.
 """
 import json, os, secrets, shutil, socket, subprocess, sys, tempfile, time, urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT, BIN = Path(__file__).resolve().parent.parent, Path(sys.executable).parent
@@ -34,10 +34,10 @@ def chromium():
     found = next((w for n in names if n and (w := shutil.which(n))), None)
     return found or sys.exit('browser: no Chromium here; on Debian: apt-get install chromium; elsewhere set CHROMIUM to its program')
 
-def workplace(notebooks):
+def workplace(notebooks, out):
     "A folder like the checkout, with copies of the notebooks, so that running them changes nothing."
-    shutil.rmtree(OUT, ignore_errors=True)
-    work = OUT/'work'
+    shutil.rmtree(out, ignore_errors=True)
+    work = out/'work'
     (work/'nbs').mkdir(parents=True)
     for p in ROOT.iterdir():
         if p.name not in ('nbs', 'runs', '.git', '.venv'): (work/p.name).symlink_to(p)
@@ -63,14 +63,14 @@ def jupyterlab(work):
     env.pop('MPLBACKEND', None)
     command = [str(BIN/'jupyter'), 'lab', '--allow-root', '--no-browser', '--ip=127.0.0.1', f'--port={port}', f'--IdentityProvider.token={token}',
         f'--ServerApp.root_dir={work}', '--LabApp.expose_app_in_browser=True']
-    with open(OUT/'jupyterlab.log', 'w') as log: server = subprocess.Popen(command, env=env, cwd=work, stdout=log, stderr=log)
+    with open(work.parent/'jupyterlab.log', 'w') as log: server = subprocess.Popen(command, env=env, cwd=work, stdout=log, stderr=log)
     try:
         for _ in range(10*PATIENCE):
             try:
                 urllib.request.urlopen(f'http://127.0.0.1:{port}/api?token={token}', timeout=5)
                 break
             except OSError:
-                if server.poll() is not None: sys.exit(f'browser: JupyterLab did not start; see {OUT/"jupyterlab.log"}')
+                if server.poll() is not None: sys.exit(f'browser: JupyterLab did not start; see {work.parent/"jupyterlab.log"}')
                 time.sleep(.1)
         yield f'http://127.0.0.1:{port}', token
     finally:
@@ -81,9 +81,11 @@ def jupyterlab(work):
 
 class Lesson:
     "One notebook in one tab."
-    def __init__(self, browser, address, token, name):
-        self.name, self.cells, self.moved, self.faults, self.foreign = name, 0, [], [], set()
-        self.page = browser.new_page(viewport=dict(width=1400, height=1000))
+    def __init__(self, name, out): self.name, self.out, self.cells, self.moved, self.faults, self.foreign = name, out, 0, [], [], set()
+
+    def open(self, browser, address, token):
+        "A tab of its own, with the notebook in it and its kernel running."
+        name, self.page = self.name, browser.new_page(viewport=dict(width=1400, height=1000))
         self.page.set_default_timeout(1000*PATIENCE)
         self.page.on('request', lambda r: self.foreign.add(r.url) if not r.url.startswith((address, 'blob:', 'data:', address.replace('http', 'ws'))) else None)
         self.page.goto(f'{address}/lab/workspaces/{name}/tree/nbs/{name}.ipynb?reset&token={token}')
@@ -129,7 +131,7 @@ class Lesson:
             if not cell.query_selector('.jupyter-widgets'): continue
             cell.scroll_into_view_if_needed()
             self.slide(cell), self.choose(cell), self.press(cell)
-            cell.screenshot(path=OUT/f'{self.name}-cell{i}.png')
+            cell.screenshot(path=self.out/f'{self.name}-cell{i}.png')
 
     def slide(self, cell):
         for handle in cell.query_selector_all('.noUi-handle'):
@@ -157,26 +159,26 @@ class Lesson:
             self.must_change(cell, f'button {button.inner_text()}', button.click)
 
     def close(self):
-        self.page.screenshot(path=OUT/f'{self.name}.png')
+        self.page.screenshot(path=self.out/f'{self.name}.png')
         self.page.evaluate('() => window.jupyterapp.serviceManager.sessions.shutdownAll()')
         self.page.close()
 
-def visit(notebooks, quiet=False):
+def visit(notebooks, out=OUT, quiet=False):
     "name -> Lesson, after everything was run, moved and clicked."
     from playwright.sync_api import sync_playwright
-    program, work, lessons = chromium(), workplace(notebooks), {}
+    program, work, lessons = chromium(), workplace(notebooks, out), {}
     with jupyterlab(work) as (address, token), sync_playwright() as p:
         browser = p.chromium.launch(executable_path=program, args=['--no-sandbox', '--disable-dev-shm-usage'])
         for path in notebooks:
-            start = time.time()
+            start, lesson = time.time(), Lesson(path.stem, out)
+            lessons[path.stem] = lesson
             try:
-                lesson = lessons[path.stem] = Lesson(browser, address, token, path.stem)
+                lesson.open(browser, address, token)
                 lesson.run()
                 if not lesson.faults: lesson.controls()
-                if lesson.foreign: lesson.faults.append(f'asks other hosts: {sorted(lesson.foreign)[:3]}')
-                lesson.close()
-            except Exception as e:                                        # a page that hangs is this notebook's fault, not the next one's
-                lessons.setdefault(path.stem, lesson).faults.append(f'{type(e).__name__}: {str(e).splitlines()[0][:200]}')
+            except Exception as e: lesson.faults.append(f'{type(e).__name__}: {str(e).splitlines()[0][:200]}')   # this notebook's fault, not the next one's
+            with suppress(Exception): lesson.close()
+            if lesson.foreign: lesson.faults.append(f'asks other hosts: {sorted(lesson.foreign)[:3]}')
             if quiet: continue
             print(f'{path.stem:16} {lesson.cells:4} cells run, {len(lesson.moved):3} controls moved, {time.time()-start:4.0f} s: {"ok" if not lesson.faults else "FAILED"}', flush=True)
             for fault in lesson.faults: print(f'    {fault}', flush=True)
@@ -195,7 +197,7 @@ def planted(folder):
 
 def self_test():
     "(passed, failed): whether what was planted is caught, and nothing else."
-    with tempfile.TemporaryDirectory() as folder: lessons = visit(list(planted(Path(folder))), quiet=True)
+    with tempfile.TemporaryDirectory() as folder: lessons = visit(list(planted(Path(folder))), OUT.with_name('browser-self-test'), quiet=True)
     verdicts = {'a healthy notebook passes, its slider moved': not lessons['healthy'].faults and lessons['healthy'].moved==['slider x'],
         'a planted error is caught': any('ZeroDivisionError' in f for f in lessons['error'].faults),
         'a planted dead slider is caught': lessons['dead'].faults==['dead: slider x']}

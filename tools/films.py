@@ -3,7 +3,7 @@
 python tools/films.py runs/push runs/pick ...    writes nbs/images/films/TASK.gif, each below 1 MB
 python tools/films.py --episode 7 runs/push      another start and goal: episode 7 of the data
 """
-import argparse
+import argparse, sys
 from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
@@ -52,5 +52,6 @@ if __name__=='__main__':
     parser.add_argument('--episode', type=int, default=0, help='of the data: its start and its goal, 0 to 199')
     args = parser.parse_args()
     for folder in args.runs:
-        path = make(folder, args.episode)
+        try: path = make(folder, args.episode)
+        except BadInput as e: sys.exit(f'films: {e}')
         print(f'{path.relative_to(ROOT)}: {path.stat().st_size//1000} KB', flush=True)

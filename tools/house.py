@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE, NOTEBOOKS = ROOT/'goplan_nb', ROOT/'nbs'
 # a module may import those before it; `plots` and `report` may be imported by `cli` and notebooks only
-ORDER = ['core', 'points', 'simulators', 'sawyer', 'tasks', 'experts', 'data', 'formats', 'behaviours', 'nets', 'losses', 'imitation', 'train', 'weighted', 'critics', 'quasimetric', 'values', 'transformer', 'families', 'prior', 'toy', 'dynamics', 'planner', 'reanalysis', 'goplan', 'acting',
+ORDER = ['core', 'points', 'simulators', 'sawyer', 'tasks', 'experts', 'data', 'formats', 'behaviours', 'nets', 'losses', 'imitation', 'train', 'weighted', 'critics', 'quasimetric', 'values', 'transformer', 'families', 'prior', 'toy', 'dynamics', 'planner', 'reanalysis', 'goplan', 'beyond', 'acting',
     'statistics', 'plots', 'report', 'bench', 'speed', 'play', 'cli']
 LEAVES = {'core': set(), 'points': set(), 'losses': set(), 'nets': {'core'}, 'planner': {'core'}, 'simulators': {'core'}, 'sawyer': {'core', 'points', 'simulators'},
     'tasks': {'core', 'points', 'simulators', 'sawyer'}, 'train': {'core', 'tasks', 'data'}}

@@ -5,16 +5,17 @@
 # %% auto #0
 __all__ = ['fold', 'fold_scalers', 'FastPolicy', 'actor_network', 'fast_policy', 'onnx_graph', 'export_onnx']
 
-# %% ../nbs/36_acting.ipynb #70b0bf1e
+# %% ../nbs/36_acting.ipynb #de1c5585
 from dataclasses import dataclass
 from pathlib import Path
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 from .core import Agent, BadInput, Rngs, Scaler
 from .critics import ActorCritic
 from .data import replacing
-from .families import Gaussian
+from .families import Gaussian, Mixture
 from .goplan import GOPlan
 from .imitation import Imitation
 from .nets import BatchNorm, Linear
@@ -45,11 +46,12 @@ def fold_scalers(
     kept = weight[:len(mean)]/std[:, None]
     return kept, bias-mean@kept
 
-# %% ../nbs/36_acting.ipynb #9dc831fd
+# %% ../nbs/36_acting.ipynb #f0650cbf
 @dataclass(frozen=True)
 class FastPolicy:
     "One seed's policy as bare matrix products: raw units in, actions out."
     layers:tuple[tuple[Tensor,Tensor],...] # weight (d_out, d_in) and bias (d_out,) of each
+    ways:int=1                             # how many answers the last layer holds, each with its logit in front; the likeliest one acts
 
     def __call__(self,
         observations:Tensor, # raw units, (..., d_s): one state or many
@@ -58,9 +60,14 @@ class FastPolicy:
         "Actions."
         x = torch.cat([observations, goals], -1)
         for weight, bias in self.layers[:-1]: x = linear(x, weight, bias).relu_()
-        return linear(x, *self.layers[-1]).tanh_()
+        x = linear(x, *self.layers[-1])
+        if self.ways>1:
+            answers = x.unflatten(-1, (self.ways, -1))
+            best = answers[..., :1].argmax(-2, keepdim=True)
+            x = answers[..., 1:].gather(-2, best.expand(*best.shape[:-1], answers.shape[-1]-1)).squeeze(-2)
+        return x.tanh_()
 
-# %% ../nbs/36_acting.ipynb #c8796a4c
+# %% ../nbs/36_acting.ipynb #21ce286d
 def actor_network(
     agent:Agent, # of any method
 )->nn.Module:    # stacked, (S, B, d_s + d_g and perhaps noise) -> (S, B, d_a) before the `tanh`
@@ -71,11 +78,11 @@ def actor_network(
         net = policy.average.mean if isinstance(policy, Gaussian) else policy.average
     elif isinstance(agent, Imitation): net = agent.net
     elif isinstance(agent, ActorCritic): net = agent.nets['actor']
-    if not isinstance(net, nn.Sequential) or net[-1].weight.shape[-1]!=agent.task.d_a:
+    if not isinstance(net, nn.Sequential):
         raise BadInput(f'{type(agent).__name__} does not act by one network; allowed: methods whose policy is a perceptron, such as goplan, bc, gcsl, wgcsl, td3bc')
     return net
 
-# %% ../nbs/36_acting.ipynb #771b40c1
+# %% ../nbs/36_acting.ipynb #919a20c7
 def fast_policy(
     agent:Agent, # trained
     seed:int=0,  # which of its seeds, counted from 0
@@ -84,9 +91,10 @@ def fast_policy(
     if not 0<=seed<len(agent.seeds): raise BadInput(f'seed number {seed} of {len(agent.seeds)}; allowed: 0 to {len(agent.seeds)-1}')
     chain = [(weight[seed], bias[seed, 0]) for weight, bias in fold(actor_network(agent))]
     chain[0] = fold_scalers(*chain[0], agent.state_scaler, agent.goal_scaler)
-    return FastPolicy(tuple((w.T.to(agent.dtype).contiguous(), b.to(agent.dtype)) for w, b in chain))
+    ways = agent.prior.policy.config.components if isinstance(agent, GOPlan) and isinstance(agent.prior.policy, Mixture) else 1
+    return FastPolicy(tuple((w.T.to(agent.dtype).contiguous(), b.to(agent.dtype)) for w, b in chain), ways)
 
-# %% ../nbs/36_acting.ipynb #e5f63609
+# %% ../nbs/36_acting.ipynb #b4d79012
 def onnx_graph(
     policy:FastPolicy,
     d_s:int,          # width of an observation
@@ -101,9 +109,19 @@ def onnx_graph(
         names = [f'weight{i}', f'bias{i}']
         weights += [numpy_helper.from_array(x.float().cpu().numpy(), name) for name, x in zip(names, pair)]
         nodes.append(helper.make_node('Gemm', [f'x{i}', *names], [f'y{i}'], transB=1))
-        nodes.append(helper.make_node('Tanh' if i==last else 'Relu', [f'y{i}'], ['actions' if i==last else f'x{i+1}']))
+        if i<last: nodes.append(helper.make_node('Relu', [f'y{i}'], [f'x{i+1}']))
+    width, answer = len(policy.layers[-1][1])//policy.ways-(policy.ways>1), f'y{last}'
+    if policy.ways>1:
+        numbers = dict(shape=[-1, policy.ways, 1+width], cut=[1, width], wide=[1, 1, width], one=[1])
+        weights += [numpy_helper.from_array(np.array(x, np.int64), name) for name, x in numbers.items()]
+        for op, inputs, outputs, how in (('Reshape', [answer, 'shape'], ['answers'], {}), ('Split', ['answers', 'cut'], ['logits', 'means'], dict(axis=2)),
+            ('ArgMax', ['logits'], ['best'], dict(axis=1)), ('Expand', ['best', 'wide'], ['everywhere'], {}),
+            ('GatherElements', ['means', 'everywhere'], ['chosen'], dict(axis=1)), ('Squeeze', ['chosen', 'one'], ['answer'], {})):
+            nodes.append(helper.make_node(op, inputs, outputs, **how))
+        answer = 'answer'
+    nodes.append(helper.make_node('Tanh', [answer], ['actions']))
     value = lambda name, width: helper.make_tensor_value_info(name, TensorProto.FLOAT, ['batch', width])
-    ends = [value('observations', d_s), value('goals', d_g)], [value('actions', len(policy.layers[-1][1]))]
+    ends = [value('observations', d_s), value('goals', d_g)], [value('actions', width)]
     model = helper.make_model(helper.make_graph(nodes, 'policy', *ends, weights), opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
     helper.set_model_props(model, notes or {})
     checker.check_model(model)

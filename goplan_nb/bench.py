@@ -8,8 +8,8 @@ __all__ = ['ARMS_OF', 'HERE', 'FOLDER', 'ENGINES', 'ROWS', 'CELLS', 'TASKS_OF', 
            'finished', 'run_cells', 'Ask', 'source', 'budget', 'arms_of', 'cells_of', 'table1', 'table5', 'table2',
            'fig5', 'fig6', 'fig7', 'ours', 'check_ask', 'bench']
 
-# %% ../nbs/42_bench.ipynb #6c0667ea
-import json, os, shutil, subprocess, sys, tempfile, time
+# %% ../nbs/42_bench.ipynb #fe7cfadf
+import hashlib, json, os, shutil, subprocess, sys, tempfile, time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -374,7 +374,7 @@ def _record_missing(cells):
         if path.parent!=FOLDER or path.stem not in CATALOGUE: raise BadInput(f'no dataset {path}; record it with: goplan collect {next(c.task for c in cells if c.path==path)} --out {path}')
         with tqdm(total=CATALOGUE[path.stem].episodes, desc=f'recording {path.stem}', unit='episode', dynamic_ncols=True) as bar: record(path.stem, path.parent, progress=bar.update)
 
-# %% ../nbs/42_bench.ipynb #d88c69b9
+# %% ../nbs/42_bench.ipynb #efabf0b3
 def _prepare(out, cells, restart):
     "The cells that are left to do, as jobs, and the facts of their data."
     if restart:
@@ -389,7 +389,7 @@ def _prepare(out, cells, restart):
 def _finish(out, job, facts, text, keep):
     "Write a finished cell: first the description, then the numbers, whose presence says that it is finished."
     card = out/'cells'/f'{job.cell.name}.json'
-    about = dict(cell=job.job, bench=job.cell.bench, updates=job.cell.config.updates, data=facts[job.cell.path], device=job.device, versions=versions(), commit=commit())
+    about = dict(cell=job.job, csv=hashlib.sha256(text.encode()).hexdigest(), bench=job.cell.bench, updates=job.cell.config.updates, data=facts[job.cell.path], device=job.device, versions=versions(), commit=commit())
     with replacing(card) as temporary: temporary.write_text(json.dumps(about, indent=1))
     with replacing(card.with_suffix('.csv')) as temporary: temporary.write_text(text)
     (out/'failed'/f'{job.cell.name}.txt').unlink(missing_ok=True)

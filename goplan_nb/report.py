@@ -7,8 +7,8 @@ __all__ = ['PUBLISHED', 'ARMS', 'NEEDED', 'NAMES', 'SHORTER', 'published', 'retu
            'fan_figure', 'curves_figure', 'write_report', 'read_results', 'bench_table', 'bench_text', 'totals',
            'bench_curves', 'profiles_figure', 'places_figure', 'deviations', 'matrix_html', 'write_bench_report']
 
-# %% ../nbs/41_report.ipynb #c69e8c67
-import base64, html, json, re
+# %% ../nbs/41_report.ipynb #78231dff
+import base64, hashlib, html, json, re
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -205,7 +205,7 @@ def write_report(
     parts += ['<h2>How it was made</h2>', f'<pre>{html.escape(json.dumps(run, indent=1))}</pre>']
     return _write_page(folder/'report.html', parts)
 
-# %% ../nbs/41_report.ipynb #6912fb49
+# %% ../nbs/41_report.ipynb #314753cf
 NEEDED = ('method', 'variant', 'task', 'data', 'preset', 'arm', 'world', 'noise', 'seed', 'step', 'episode', 'metric', 'value', 'last', 'commit', 'versions')
 
 def read_results(
@@ -216,6 +216,8 @@ def read_results(
     for path in sorted(folder.glob('cells/*.csv')):
         try:
             part, card = pd.read_csv(path, dtype=dict.fromkeys(('variant', 'arm', 'world', 'commit'), str)), json.loads(path.with_suffix('.json').read_text())
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            if card.get('csv', digest)!=digest: raise ValueError('it does not match the checksum in its .json')
             lacks = [c for c in NEEDED if c not in part]
             if lacks or not len(part): raise ValueError(f'it lacks {", ".join(lacks) or "rows"}')
             if not np.isfinite(part.value).all(): raise ValueError('a value is not a finite number')

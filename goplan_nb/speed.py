@@ -343,7 +343,7 @@ def row(
     return dict(figure=name, value=value, unit=f.unit, reference=f.reference, ratio=value/f.reference, demanded=demanded(f, peak), fraction_of_peak=share,
         verdict=verdict(f, value, peak))
 
-# %% ../nbs/43_speed.ipynb #bd7004e5
+# %% ../nbs/43_speed.ipynb #8334bb86
 def speed(
     device:torch.device=torch.device('cpu'),
     repeats:int=5,        # rounds; the median counts
@@ -367,7 +367,8 @@ def speed(
     del made, timed
     slow = {'reach-47': lambda: slowest_reach(device=device), 'memory': train_memory}
     if not Path('data/FetchReach.npz').exists(): notes['reach-47'] = 'data/FetchReach.npz is missing; make it with: goplan collect FetchReach --out data/FetchReach.npz'
-    table += [row(n, [slow[n]()], [nan]) for n in slow if n in names and n not in notes]
+    left = [n for n in slow if n in names and n not in notes]
+    table += [row(n, [slow[n]()], [nan]) for n in (track(left) if left else left)]     # minutes each
     return pd.DataFrame(table, columns=[*COLUMNS, 'verdict']), {n: t for n, t in notes.items() if n in names}
 
 # %% ../nbs/43_speed.ipynb #ccf0e10e

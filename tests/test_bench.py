@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd, pytest
 import goplan_nb.bench as bench
 from goplan_nb.bench import Cell, run_cells
+from conftest import refused
 from goplan_nb.cli import main
 from goplan_nb.report import read_results
 from goplan_nb.train import preset
@@ -115,14 +116,6 @@ def test_a_worker_killed_by_the_system_is_started_once_more(times, failed, data,
     assert run_cells(tmp_path, one, workers=1)==([one[0].name] if failed else [])
     if failed: assert 'signal 9' in (tmp_path/'failed'/f'{one[0].name}.txt').read_text()
     else: assert values(tmp_path).items()<=values(whole).items()
-
-def refused(capsys, args, *words):
-    "The command exits with 2 and says why in one line that holds all of `words`."
-    capsys.readouterr()
-    assert main([str(a) for a in args])==2
-    said = capsys.readouterr().err.strip().splitlines()
-    assert len(said)==1 and said[0].startswith('goplan: '), said
-    for w in words: assert w in said[0], (w, said[0])
 
 def test_what_differs_is_named_and_nothing_is_touched(data, whole):
     from goplan_nb.core import BadInput

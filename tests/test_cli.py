@@ -3,6 +3,7 @@ import json, os, resource, shutil, signal, subprocess, sys, time
 from pathlib import Path
 import numpy as np, pandas as pd, pytest, torch
 from safetensors.torch import load_file
+from conftest import refused
 from goplan_nb.cli import main
 from goplan_nb.train import METHODS
 
@@ -25,14 +26,6 @@ def run(data, tmp_path_factory):
     out = tmp_path_factory.mktemp('runs')/'a'
     assert main(train_args(data, out, '--seeds', '0', '1'))==0
     return out
-
-def refused(capsys, args, *words):
-    "The command exits with 2 and says why in one line that holds all of `words`."
-    capsys.readouterr()
-    assert main([str(a) for a in args])==2
-    said = capsys.readouterr().err.strip().splitlines()
-    assert len(said)==1 and said[0].startswith('goplan: '), said
-    for w in words: assert w in said[0], (w, said[0])
 
 def rewrite(src, dst, **changes):
     "A copy of a dataset with some arrays replaced."

@@ -3,16 +3,9 @@ import sys
 import pandas as pd, pytest, torch
 from goplan_nb import speed
 from goplan_nb.acting import fast_policy
+from conftest import refused
 from goplan_nb.cli import main
 from goplan_nb.train import load_agent
-
-def refused(capsys, args, *words):
-    "The command exits with 2 and says why in one line that holds all of `words`."
-    capsys.readouterr()
-    assert main([str(a) for a in args])==2
-    said = capsys.readouterr().err.strip().splitlines()
-    assert len(said)==1 and said[0].startswith('goplan: '), said
-    for w in words: assert w in said[0], (w, said[0])
 
 def test_speed_writes_the_columns_and_judges_a_slow_figure(tmp_path, capsys, monkeypatch):
     slow = speed.Work(lambda: 1e-9, speed.Needs(0.))   # next to nothing gets done

@@ -36,16 +36,16 @@ class ForkEnv(PointEnv):
 
 FORK = Task('PointFork', 2, 2, 2, (0, 2), 1., ForkEnv)
 
-# %% ../nbs/38_beyond.ipynb #66dadb2d
+# %% ../nbs/38_beyond.ipynb #7a7bd47b
 def around(
     points:Tensor, # (n, 2)
     goals:Tensor,  # (n, 2)
     side:Tensor,   # 1: above the block, -1: below, (n)
 )->Tensor:         # actions, (n, 2)
-    "The shortest way to the goal on the given side of the block."
+    "Up to the block, aside on the given side, along it, and to the goal."
     x, y = points.unbind(-1)
     before, low = x<-1.6, y*side<1.6
-    way = torch.stack([torch.where(before&low, -2.2, 1.9), torch.where(before&low&(x<-2.6), y, 2*side)], -1)   # up to the block, then aside, then along
+    way = torch.stack([torch.where(before&low, -2.2, 1.9), torch.where(before&low&(x<-2.6), y, 2*side)], -1)
     return (torch.where((x>=1.6)[:, None], goals, way)-points).clamp(-1, 1)
 
 def fork_data(

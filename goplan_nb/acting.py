@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['fold', 'fold_scalers', 'FastPolicy', 'actor_network', 'fast_policy', 'onnx_graph', 'export_onnx']
 
-# %% ../nbs/36_acting.ipynb #de1c5585
+# %% ../nbs/36_acting.ipynb #d569a270
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
@@ -19,6 +19,7 @@ from .families import Gaussian, Mixture
 from .goplan import GOPlan
 from .imitation import Imitation
 from .nets import BatchNorm, Linear
+from .prior import GAN
 
 # %% ../nbs/36_acting.ipynb #16f192a7
 def fold(
@@ -82,7 +83,7 @@ def actor_network(
         raise BadInput(f'{type(agent).__name__} does not act by one network; allowed: methods whose policy is a perceptron, such as goplan, bc, gcsl, wgcsl, td3bc')
     return net
 
-# %% ../nbs/36_acting.ipynb #919a20c7
+# %% ../nbs/36_acting.ipynb #b0acf7b2
 def fast_policy(
     agent:Agent, # trained
     seed:int=0,  # which of its seeds, counted from 0
@@ -90,8 +91,11 @@ def fast_policy(
     "What `agent.act` does, for one seed, in the agent's precision."
     if not 0<=seed<len(agent.seeds): raise BadInput(f'seed number {seed} of {len(agent.seeds)}; allowed: 0 to {len(agent.seeds)-1}')
     chain = [(weight[seed], bias[seed, 0]) for weight, bias in fold(actor_network(agent))]
-    chain[0] = fold_scalers(*chain[0], agent.state_scaler, agent.goal_scaler)
-    ways = agent.prior.policy.config.components if isinstance(agent, GOPlan) and isinstance(agent.prior.policy, Mixture) else 1
+    weight, bias = chain[0]
+    policy, known = agent.prior.policy if isinstance(agent, GOPlan) else None, agent.task.d_s+agent.task.d_g
+    if isinstance(policy, GAN): bias = bias+weight[known:known+policy.config.switches].sum(0)   # without noise every switch is 1
+    chain[0] = fold_scalers(weight, bias, agent.state_scaler, agent.goal_scaler)
+    ways = policy.config.components if isinstance(policy, Mixture) else 1
     return FastPolicy(tuple((w.T.to(agent.dtype).contiguous(), b.to(agent.dtype)) for w, b in chain), ways)
 
 # %% ../nbs/36_acting.ipynb #b4d79012

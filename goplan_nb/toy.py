@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['CENTRES', 'SHARES', 'REWARDS', 'TOY', 'CALM', 'SPLIT', 'FORKS', 'FAMILIES', 'COLUMNS', 'Fork', 'draw_samples',
-           'even_states', 'scores', 'switched', 'SplitGAN', 'ToyConfig', 'training', 'samples', 'score_rows',
-           'family_rows', 'fig2_rows', 'draw_panel', 'claims']
+           'even_states', 'scores', 'ToyConfig', 'training', 'samples', 'score_rows', 'family_rows', 'fig2_rows',
+           'draw_panel', 'claims']
 
 # %% ../nbs/31_toy.ipynb #99cffbf4
 from collections.abc import Iterator, Sequence
@@ -130,24 +130,7 @@ def scores(
 # %% ../nbs/31_toy.ipynb #5910a65e
 TOY = FamilyConfig(noise_dim=8, hidden=64, policy_lr=1e-3, average_decay=0., code_dim=2) # sizes for Figure 2, so that it takes minutes; ours
 
-# %% ../nbs/31_toy.ipynb #0ea026e9
-def switched(
-    z:Tensor,      # noise, (..., d_z)
-    switches:int,  # of its entries
-)->Tensor:         # (..., d_z)
-    "The noise with its first entries turned into switches, -1 or 1; z = 0 is a valid setting, all 1."
-    return torch.cat([2*(z[..., :switches]>=0).to(z)-1, z[..., switches:]], -1)
-
-class SplitGAN(GAN):
-    "The GAN on noise that is not connected, so that no action has to lie between two ways."
-    def _discriminate(self, sg, a, z, w): return super()._discriminate(sg, a, switched(z, self.config.switches), w)
-    def _generate(self, sg, z): return super()._generate(sg, switched(z, self.config.switches))
-
-    def act(self, observations, goals, noise=None):
-        "Actions, (S, B, d_a); without noise all switches are 1 and the rest of z is 0."
-        if noise is None: noise = observations.new_zeros(*observations.shape[:-1], self.d_z)
-        return super().act(observations, goals, switched(noise, self.config.switches))
-
+# %% ../nbs/31_toy.ipynb #ffd3d1f3
 CALM = replace(TOY, saturating=False, policy_lr=3e-3, momentum=.5, memory=.99, average_decay=.99)
 SPLIT = replace(CALM, switches=4)
 
@@ -183,9 +166,9 @@ def training(
         model.learn(xb, xb[..., :0], ab, w.gather(1, rows), rngs)
         yield step+1, model
 
-# %% ../nbs/31_toy.ipynb #94ac18e4
+# %% ../nbs/31_toy.ipynb #d295470e
 FAMILIES = {'Gaussian': (Gaussian, TOY), 'CVAE': (CVAE, replace(TOY, policy_lr=3e-3)), 'CGAN': (GAN, TOY),
-    'split CGAN': (SplitGAN, SPLIT)}
+    'split CGAN': (GAN, SPLIT)}
 
 @torch.no_grad()
 def samples(

@@ -4,6 +4,7 @@ python tools/house.py        prints one line per broken rule and `N passed, N fa
 """
 import ast, json, re, shutil, subprocess, sys, tempfile
 from pathlib import Path
+from IPython.core.inputtransformer2 import TransformerManager
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE, NOTEBOOKS = ROOT/'goplan_nb', ROOT/'nbs'
@@ -74,7 +75,7 @@ def public_names_are_documented():
                 if bare and not patched: yield f'{p.name}: {node.name} has parameters without annotation: {bare}'
 
 def notebooks_are_whole():
-    "notebooks have cell ids, a portable kernel, no error output and no cell that never runs; they stay below 500 KB"
+    "notebooks have cell ids, a portable kernel, no error output, no cell that never runs or is not Python; they stay below 500 KB"
     for p in notebooks():
         nb = json.loads(p.read_text(encoding='utf-8'))
         if nb['metadata'].get('kernelspec', {}).get('name')!='python3': yield f'{p.name}: kernel is not python3'
@@ -85,6 +86,8 @@ def notebooks_are_whole():
             if c['cell_type']!='code': continue
             if re.search(r'#\|\s*eval:\s*false', source(c)): yield f'{p.name}: a cell never runs: {source(c)[:60]!r}'
             if any(o.get('output_type')=='error' for o in c['outputs']): yield f'{p.name}: stored error in {source(c)[:60]!r}'
+            try: ast.parse(TransformerManager().transform_cell(source(c)))
+            except SyntaxError as e: yield f'{p.name}: {e.msg} in {source(c)[:60]!r}; `nbdev_test` passes over such a cell'
 
 def lessons_show_pictures():
     "every lesson stores at least two pictures"

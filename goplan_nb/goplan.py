@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FAMILIES', 'LAPTOP', 'OURS', 'GOPlanConfig', 'GOPlan']
 
-# %% ../nbs/35_goplan.ipynb #f841a90a
+# %% ../nbs/35_goplan.ipynb #b9612e41
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 import torch
@@ -15,12 +15,12 @@ from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, fit_scalers, ne
 from .data import sample
 from .dynamics import Dynamics
 from .families import CVAE, Gaussian, Mixture
-from .nets import load_optimiser, optimiser_state, rows
+from .nets import PRECISIONS, choose_precision, load_optimiser, optimiser_state, products, rows
 from .planner import Plan, PlanConfig, plan as plan_ahead, plan_short
 from .prior import GAN, Prior, PriorConfig
 from .reanalysis import CASES, Buffer, ReanalysisConfig, reanalyse
 
-# %% ../nbs/35_goplan.ipynb #9c725f61
+# %% ../nbs/35_goplan.ipynb #97784240
 FAMILIES = dict(gan=GAN, cvae=CVAE, gaussian=Gaussian, mixture=Mixture) # which policies can be the prior; Table 2, the last is ours
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class GOPlanConfig:
     buffer_transitions:int=2_000_000 # size of the reanalysis buffer; Table 3
     scaler_floor:float=.05        # least deviation when standardising, raw units; released code
     jitter:float=1e-4             # noise on standardised states and goals of a batch; released code
+    precision:str='auto'          # of the products of policy and models while learning and planning, one of `PRECISIONS`; released code float32
 
     # differs: appendix C trains the models with a step size of 1e-4; the released code with 1e-3
     def __post_init__(self):
@@ -51,6 +52,7 @@ class GOPlanConfig:
         for name in ('relabel', 'offline', 'relabel_dreams'):
             if not 0<=getattr(self, name)<=1: raise BadInput(f'{name} is {getattr(self, name)}; allowed: 0 to 1')
         nearest(self.family, list(FAMILIES), 'family')
+        nearest(self.precision, PRECISIONS, 'precision')
 
     @property
     def updates(self)->int: return self.pretrain_updates+self.iterations*self.finetune_updates
@@ -77,7 +79,7 @@ OURS = replace(LAPTOP, family='mixture', prior=PriorConfig(hidden=256, policy_lr
     plan=PlanConfig(candidates=8, copies=1, lookahead=4, bootstrap=True, shaken=8), offline=.5, relabel_dreams=.5,
     reanalysis=ReanalysisConfig(intra=500, inter=500, quantile=.99))
 
-# %% ../nbs/35_goplan.ipynb #e8ca3639
+# %% ../nbs/35_goplan.ipynb #9f477d7b
 class GOPlan:
     "Goal-conditioned offline planning; an `Agent`."
     presets = dict(goplan=dict(paper=GOPlanConfig(), laptop=LAPTOP, ours=OURS))
@@ -92,6 +94,7 @@ class GOPlan:
     ):
         self.task, self.config, self.seeds, self.step = task, config, tuple(seeds), 0
         self.device, self.dtype, self.updates = torch.device(device), dtype, config.updates
+        self.precision = choose_precision(config.precision, self.device)
         self.milestones = dict(pretrained=config.pretrain_updates)  # name of a checkpoint -> after which update
         self.tick = None  # called as tick(finished, total) while reanalysing: progress
         self.rngs = Rngs(seeds, device, dtype)
@@ -107,7 +110,7 @@ def prepare(self:GOPlan,
     "Fit the scalers; once, before the first update."
     self.state_scaler, self.goal_scaler = fit_scalers(data, self.config.scaler_floor)
 
-# %% ../nbs/35_goplan.ipynb #7fc6a0c8
+# %% ../nbs/35_goplan.ipynb #907cad6c
 @patch
 def update(self:GOPlan,
     batch:Batch,         # raw units, (S, B, ...)
@@ -115,10 +118,11 @@ def update(self:GOPlan,
 )->dict[str,Tensor]:     # metrics, (S,)
     "One step of every network on one batch."
     s, s2, g = self.state_scaler(batch.observations), self.state_scaler(batch.next_observations), self.goal_scaler(batch.goals)
-    metrics = self.dynamics.update(s, batch.actions, s2) if dynamics else {}
     # differs: the paper does not mention this noise; the released code adds it
     shake = lambda x: x+self.config.jitter*self.rngs.normal(*x.shape[1:])
-    metrics |= self.prior.update(Batch(shake(s), batch.actions, shake(s2), shake(g), batch.rewards), self.rngs, self.step)
+    with products(self.precision):
+        metrics = self.dynamics.update(s, batch.actions, s2) if dynamics else {}
+        metrics |= self.prior.update(Batch(shake(s), batch.actions, shake(s2), shake(g), batch.rewards), self.rngs, self.step)
     self.step += 1
     return metrics
 
@@ -162,7 +166,7 @@ def foresee(self:GOPlan,
     mean, spread = self.dynamics.mean(self.state_scaler(observations), actions)
     return self.state_scaler.inverse(mean), spread
 
-# %% ../nbs/35_goplan.ipynb #be1b098a
+# %% ../nbs/35_goplan.ipynb #b37c92f6
 @patch
 def values(self:GOPlan,
     observations:Tensor, # raw units, (S, ..., d_s)
@@ -181,10 +185,11 @@ def plan(self:GOPlan,
 )->Plan:
     "Algorithm 2, or its short form, with this agent's policy, models and value: GOPlan2."
     c = self.config
-    if c.plan.bootstrap:
-        likely = lambda s, a, rngs, counts: rows(lambda s, a: self.foresee(s, a)[0], s, a)
-        return plan_short(observations, goals, self.policy, likely, self.task, self.prior.d_z, rngs, c.plan, self.values, c.prior.gamma, counts, record)
-    return plan_ahead(observations, goals, self.policy, self.imagine, self.task, self.prior.d_z, rngs, c.plan, counts, record)
+    with products(self.precision):
+        if c.plan.bootstrap:
+            likely = lambda s, a, rngs, counts: rows(lambda s, a: self.foresee(s, a)[0], s, a)
+            return plan_short(observations, goals, self.policy, likely, self.task, self.prior.d_z, rngs, c.plan, self.values, c.prior.gamma, counts, record)
+        return plan_ahead(observations, goals, self.policy, self.imagine, self.task, self.prior.d_z, rngs, c.plan, counts, record)
 
 @patch
 def fresh_rngs(self:GOPlan)->Rngs:

@@ -131,7 +131,7 @@ def learn(self:GAN,
     return {'gan/real': real_logits.sigmoid().mean(-1), 'gan/fake': fake_logits.sigmoid().mean(-1),
         'gan/discriminator': d_loss.detach(), 'gan/generator': g_loss.detach()}
 
-# %% ../nbs/30_prior.ipynb #a508f3ad
+# %% ../nbs/30_prior.ipynb #b26f799a
 class Prior(nn.Module):
     "A policy that draws from noise, the value that weighs its data, and the value's slow copy; all inputs in standardised units."
     def __init__(self,
@@ -144,7 +144,7 @@ class Prior(nn.Module):
     ):
         super().__init__()
         self.config, self.policy = config, family(rngs, d_s, d_a, d_g, config)
-        self.value = mlp(rngs, (d_s+d_g, config.hidden, config.hidden, 1))
+        self.value = mlp(rngs, (d_s+d_g, config.hidden, config.hidden, 1), exact=True)
         self.target = frozen(self.value)
         self.optimisers = dict(self.policy.optimisers, value=optimiser(self.value, config.value_lr))
         self.act, self.d_z = self.policy.act, self.policy.d_z

@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['FIGURES', 'COLUMNS', 'STUDIES', 'forward', 'learned', 'Needs', 'pretraining_needs', 'plan_needs', 'executed',
-           'Figure', 'demanded', 'verdict', 'Work', 'random_episodes', 'gemm_work', 'has_bfloat16', 'rate', 'agent_of',
-           'pretrain_work', 'plan_work', 'reanalysis_work', 'act_work', 'sample_work', 'rival_work', 'precise', 'works',
-           'in_turns', 'seconds_to_reach', 'slowest_reach', 'train_memory', 'best_possible', 'row', 'speed',
-           'speed_text', 'study_work', 'scaling', 'scaling_figure']
+           'Figure', 'demanded', 'verdict', 'Work', 'random_episodes', 'gemm_work', 'rate', 'agent_of', 'pretrain_work',
+           'plan_work', 'reanalysis_work', 'act_work', 'sample_work', 'rival_work', 'precise', 'works', 'in_turns',
+           'seconds_to_reach', 'slowest_reach', 'train_memory', 'best_possible', 'row', 'speed', 'speed_text',
+           'study_work', 'scaling', 'scaling_figure']
 
-# %% ../nbs/43_speed.ipynb #2727d82f
+# %% ../nbs/43_speed.ipynb #09a014dc
 import os, resource, subprocess, sys, tempfile, time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from .acting import fast_policy
 from .core import Agent, Episodes, Rngs, Task, nearest
 from .data import load_episodes, sample, save_episodes
-from .goplan import LAPTOP, GOPlan, GOPlanConfig
+from .goplan import LAPTOP, OURS, GOPlan, GOPlanConfig
+from .nets import choose_precision
 from .plots import COLOURS, new_figure
 from .reanalysis import Jobs, imagine
 from .tasks import get_task
@@ -123,7 +124,7 @@ class Work(NamedTuple):
     run:Callable[[],float] # does some units of work and says how many
     needs:Needs            # per unit
 
-# %% ../nbs/43_speed.ipynb #284e459b
+# %% ../nbs/43_speed.ipynb #e2afc08e
 def random_episodes(
     task:Task,
     n:int,              # episodes
@@ -145,15 +146,6 @@ def gemm_work(
         a@b
         return 2e-9*n**3
     return Work(run, Needs(1e9))
-
-def has_bfloat16(
-    device:torch.device,
-    n:int=256, # small: where it is only imitated, it is a hundred times slower
-)->bool:
-    "Whether products in bfloat16 are faster here than in float32."
-    half, single = (gemm_work(device, dtype, n) for dtype in (torch.bfloat16, torch.float32))
-    for work in (half, single): work.run()                     # warm up
-    return rate(half, .02, device)>1.1*rate(single, .02, device)
 
 # %% ../nbs/43_speed.ipynb #ceee6111
 def rate(
@@ -235,12 +227,12 @@ def rival_work(method:str, device:torch.device)->Work:
     learn = lambda: (agent.learn(data), 1.)[1]
     return Work(learn, Needs(sum(executed(learn) for _ in range(4))/4))     # some methods do not update everything every time
 
-# %% ../nbs/43_speed.ipynb #f369b5aa
+# %% ../nbs/43_speed.ipynb #54f4b135
 def precise(
     config:GOPlanConfig,
 )->GOPlanConfig:
     "The same config in float32 throughout."
-    return replace(config, precision='float32') if hasattr(config, 'precision') else config
+    return replace(config, precision='float32')
 
 def works(
     names:Sequence[str], # of `FIGURES`
@@ -255,7 +247,7 @@ def works(
         'reanalysis-ours': lambda: reanalysis_work(ours, device, counted=True), 'act': lambda: act_work(device), 'sample': lambda: sample_work(device)}
     makers |= {m: lambda m=m: rival_work(m, device) for m in ('bc', 'gcsl', 'wgcsl', 'geaw', 'td3bc', 'crl')}
     notes = {n: 'no preset ours in this version' for n in ('plan-64-ours', 'reanalysis-ours') if ours is None}
-    if not has_bfloat16(device): notes['gemm-bfloat16'] = 'this device has no fast products in bfloat16'
+    if choose_precision('auto', device)!='bfloat16': notes['gemm-bfloat16'] = 'this device has no fast products in bfloat16'
     return {n: makers[n] for n in names if n in makers and n not in notes}, {n: t for n, t in notes.items() if n in names}
 
 # %% ../nbs/43_speed.ipynb #ce82ebd8
@@ -270,7 +262,7 @@ def in_turns(
         for n, f in timed.items(): values[n].append(f())
     return values
 
-# %% ../nbs/43_speed.ipynb #4422e099
+# %% ../nbs/43_speed.ipynb #48257423
 def seconds_to_reach(
     data:Episodes,       # of the agent's task
     agent:Agent,         # untrained, one seed
@@ -295,10 +287,10 @@ def slowest_reach(
     device:torch.device=torch.device('cpu'),
     seeds:Sequence[int]=(0, 1, 2), # each alone
 )->float:
-    "Seconds until the slowest of some seeds scores 47 on FetchReach, preset `laptop`."
+    "Seconds until the slowest of some seeds scores 47 on FetchReach by its policy alone, preset `ours`."
     task = get_task('FetchReach')
     data = load_episodes(path, task)[0].to(device)
-    return max(seconds_to_reach(data, GOPlan(task, LAPTOP, (s,), device)) for s in seeds)
+    return max(seconds_to_reach(data, GOPlan(task, OURS, (s,), device)) for s in seeds)
 
 # %% ../nbs/43_speed.ipynb #c8df8fe6
 def train_memory(

@@ -120,7 +120,7 @@ class Convert:
         note = save_any(self.dst, data, task, dict(card, return_mean=round(mean, 4)), self.force)
         print(f'{self.dst}: {len(data)} episodes of {data.horizon} steps, mean return {mean:.2f}{"; "+note if note else ""}')
 
-# %% ../nbs/44_cli.ipynb #2bfb2ab8
+# %% ../nbs/44_cli.ipynb #ac38f6b4
 @dataclass
 class Train:
     "Train all seeds of a method together; the same command again resumes an interrupted run."
@@ -128,7 +128,7 @@ class Train:
     task:Positional[str]          # name of the task
     out:Path                      # folder of the run
     data:Path|None=None           # .npz of the task; default data/TASK.npz
-    preset:str='laptop'           # 'laptop' (two cores, minutes) or 'paper' (the published numbers)
+    preset:str='laptop'           # 'laptop' (two cores, minutes), 'paper' (the published numbers); goplan also 'ours' (better at the same budget)
     seeds:tuple[int,...]=(0,)     # trained side by side
     device:str='auto'             # auto, cpu, cuda, cuda:N
     restart:bool=False            # throw away what --out holds
@@ -268,11 +268,11 @@ class Demo:
         print(f'\n{task.name}, {len(self.seeds)} seed(s), {self.episodes} test episodes each; published: GOPlan, Table 1 (5 seeds)\n\n{table_text(table(rows))}\n')
         print(f'report: {write_report(self.out)}')
 
-# %% ../nbs/44_cli.ipynb #e4123bd7
+# %% ../nbs/44_cli.ipynb #9021b0a8
 @dataclass
 class Bench:
     "Make a table or figure of the paper again: tidy CSV, report and table; the same command resumes, further tasks, methods and seeds add up."
-    name:Positional[str]               # table1, table2, table5, fig2, fig5, fig6, fig7
+    name:Positional[str]               # table1, table2, table5, fig2, fig5, fig6, fig7, ours, planners, precision
     out:Path|None=None                 # folder; default runs/NAME
     tasks:tuple[str,...]|None=None     # rows: tasks or small sets (FetchPush-s); default: all of the table
     methods:tuple[str,...]|None=None   # default: all of the table

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from .core import BadInput, Rngs, Task
 
-# %% ../nbs/33_planner.ipynb #21046e07
+# %% ../nbs/33_planner.ipynb #98e81c11
 @dataclass(frozen=True)
 class PlanConfig:
     "The numbers of Algorithm 2."
@@ -26,7 +26,7 @@ class PlanConfig:
     kappa:float=2.      # sharpness of the choice, per reached step, 0 and more; Table 3
     rows:int=16384      # greatest number of futures of a seed imagined at once, 1 and more; memory only
     bootstrap:bool=False # True: a short look ahead, the value of where it ends, and the best action as it is; see `look_ahead`; ours
-    shaken:int=0        # with `bootstrap`: further first actions, copies of the others with noise, 0 and more; ours
+    shaken:int=0        # further first actions, copies of the others with noise, 0 and more; ours
     shake:float=.2      # deviation of that noise, action units, 0 and more; ours
 
     def __post_init__(self):
@@ -150,7 +150,7 @@ def proposals(
     z = rngs.normal(observations.shape[1], C, noise_dim, counts=counts)
     return in_blocks(lambda s, g, z, _: policy(wide(s), wide(g), z), rows_at_once(config, C, z.device), counts, observations, goals, z)
 
-# %% ../nbs/33_planner.ipynb #06689743
+# %% ../nbs/33_planner.ipynb #6e50784f
 @torch.no_grad()
 def plan(
     observations:Tensor,  # s, (S, P, d_s)
@@ -165,7 +165,7 @@ def plan(
     record:list|None=None, # see `imagined_returns`
 )->Plan:
     "Algorithm 2 for P states of every seed at once."
-    first = proposals(observations, goals, policy, noise_dim, rngs, config, counts)
+    first = (wider_proposals if config.shaken else proposals)(observations, goals, policy, noise_dim, rngs, config, counts)
     R = imagined_returns(observations, goals, first, policy, model, task, noise_dim, rngs, config, counts, record)
     return Plan(weighted_mean(first, R, config.kappa), first, R)
 

@@ -230,7 +230,7 @@ def read_results(
     text = dict.fromkeys(('variant', 'arm', 'world'), '')
     return pd.concat(rows, ignore_index=True).fillna(text|dict(noise=0.)), cards, failed
 
-# %% ../nbs/41_report.ipynb #ce89a360
+# %% ../nbs/41_report.ipynb #1a552db7
 NAMES = dict(bc='BC', gcsl='GCSL', wgcsl='WGCSL', geaw='GEAW', goat='GOAT', am='AM', crl='CRL', td3bc='g-TD3-BC', tt='g-TT', qrl='QRL', gcivl='GCIVL', gciql='GCIQL', goplan='GOPlan')
 SHORTER = ('bc', 'gcsl', 'wgcsl', 'geaw', 'am', 'td3bc')  # their published columns probably come from a paper that counts 49 steps
 
@@ -242,9 +242,9 @@ def _row_name(task, data, world, noise):
 
 def _column_name(method, variant, preset, arm):
     "GOPlan, GOPlan2 for its planner, and what differs from the usual; the usual preset has no word."
-    plain = NAMES.get(method, method)
+    plain, (arm, _, planned) = NAMES.get(method, method), arm.partition(':')
     acts = {'policy': plain, 'planner': f'{plain}2', 'pretrained': f'{plain}, pretrained', 'pretrained-planner': f'{plain}2, pretrained', 'sampled': f'{plain}, z drawn'}[arm]
-    return ' '.join(filter(None, (acts, variant, preset if preset!='laptop' else '')))
+    return ' '.join(filter(None, (acts+(f', {planned}' if planned else ''), variant, preset if preset!='laptop' else '')))
 
 def _paper(bench, method, variant, arm, row):
     "The published neighbour of a number; Table 2 plans with priors that are only pretrained."

@@ -58,7 +58,7 @@ readme: .venv/installed
 	$(BIN)/python tools/readme.py
 
 .venv/installed: settings.ini setup.py constraints.txt
-	@$(PYTHON) -c 'import sys; assert sys.version_info>=(3, 10), "Python 3.10 or newer is needed, this is "+sys.version' 
+	@$(PYTHON) -c 'import sys; assert sys.version_info>=(3, 11), "Python 3.11 or newer is needed, this is "+sys.version' 
 	@echo "installing into .venv (about two minutes, 1.5 GB on disk)"
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt torch setuptools wheel

@@ -137,7 +137,7 @@ def load_checkpoint(
         raise BadInput(f'{path} is cut short or damaged ({type(e).__name__}, {path.stat().st_size} bytes); begin anew with --restart') from None
     return nest({k: v.to(device) for k, v in tensors.items()} | plain)
 
-# %% ../nbs/23_train.ipynb #34201ffc
+# %% ../nbs/23_train.ipynb #078b18c6
 def config_dict(
     config:object, # a frozen dataclass, perhaps with others inside
 )->dict:
@@ -148,9 +148,11 @@ def config_from(
     example:object, # a config of the wanted class
     stored:dict, # from `config_dict`
 ):               # a config with the stored numbers
-    "The inverse of `config_dict`."
-    value = lambda f: config_from(getattr(example, f.name), stored[f.name]) if is_dataclass(getattr(example, f.name)) else stored[f.name]
-    return type(example)(**{f.name: value(f) for f in fields(example)})
+    "The inverse of `config_dict`; a number that did not exist when it was stored has its default."
+    if not isinstance(stored, dict): raise TypeError('a table of numbers')
+    inner = lambda f: is_dataclass(getattr(example, f.name))
+    known = [f for f in fields(example) if f.name in stored]
+    return type(example)(**{f.name: config_from(getattr(example, f.name), stored[f.name]) if inner(f) else stored[f.name] for f in known})
 
 # %% ../nbs/23_train.ipynb #819d661c
 def make_agent(

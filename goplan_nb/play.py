@@ -315,7 +315,7 @@ class Picture(anywidget.AnyWidget):
         "Show another figure."
         self.png = base64.b64encode(png_bytes(fig)).decode()
 
-# %% ../nbs/45_play.ipynb #376fac91
+# %% ../nbs/45_play.ipynb #f61fbaec
 def sliders(
     name:str,      # 'start', 'goal'
     low:Tensor,    # (d_g,)
@@ -331,7 +331,7 @@ def numbers(
 )->dict[str,widgets.Widget]:
     "The controls of the planner and of reanalysis; the greatest values keep every answer below a second."
     whole = lambda text, value, most: widgets.IntSlider(value=value, min=1, max=most, description=text, continuous_update=False)
-    return dict(candidates=whole('C', config.candidates, 25), copies=whole('copies (H)', config.copies, 5), lookahead=whole('ahead (K)', config.lookahead, 20),
+    return dict(candidates=whole('C', config.candidates, 20), copies=whole('copies (H)', config.copies, 4), lookahead=whole('ahead (K)', config.lookahead, 20),
         kappa=widgets.FloatSlider(value=config.kappa, min=0, max=20, step=.5, description='kappa', continuous_update=False),
         u=widgets.FloatLogSlider(value=1e-3, min=-6, max=0, step=.25, description='u', continuous_update=False))
 

@@ -3,6 +3,7 @@ import json, os, shutil, signal, subprocess, sys, time
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 import pandas as pd, pytest
 import goplan_nb.bench as bench
 from goplan_nb.bench import Cell, run_cells
@@ -152,3 +153,25 @@ def test_ray_gives_the_same_numbers(data, whole, tmp_path):
     one = cells(data, methods=('bc',))
     assert run_cells(tmp_path, one, engine='ray')==[]
     assert values(tmp_path).items()<=values(whole).items()
+
+@pytest.mark.skipif(find_spec('ray') is None, reason='ray is an extra')
+def test_ray_loses_a_node_and_no_cell(data, whole, tmp_path, monkeypatch):
+    for name, value in dict(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER='0', RAY_AUTH_MODE='disabled').items(): monkeypatch.setenv(name, value)
+    import ray
+    from ray.cluster_utils import Cluster
+    cluster = Cluster(initialize_head=True, head_node_args=dict(num_cpus=1, include_dashboard=False))
+    second = cluster.add_node(num_cpus=1)
+    ray.init(address=cluster.address, log_to_driver=False)
+    def kill():
+        while not list((tmp_path/'cells').glob('*.csv')): time.sleep(.1)      # both nodes are at work then
+        cluster.remove_node(second, allow_graceful=False)
+    killer = Thread(target=kill, daemon=True)
+    try:
+        killer.start()
+        assert run_cells(tmp_path, cells(data), engine='ray')==[]
+        killer.join(30)
+        assert sum(n['Alive'] for n in ray.nodes())==1
+        assert values(tmp_path)==values(whole)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()

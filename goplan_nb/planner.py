@@ -70,7 +70,7 @@ def in_blocks(
         parts.append(f(*(x[:, i:i+size] for x in xs), here))
     return torch.cat(parts, 1)
 
-# %% ../nbs/33_planner.ipynb #688407ff
+# %% ../nbs/33_planner.ipynb #2d1d45b7
 def rows_at_once(
     config:PlanConfig,
     each:int,            # rows of a state
@@ -106,7 +106,7 @@ def futures(
     (_, P, C, _), R = first.shape, config.copies
     def follow(s, g, z, counts):
         # differs: copy h of every candidate gets the same z, so that candidates are compared under equal luck
-        z = z[:, :, None].expand(-1, -1, C, -1, -1).flatten(2, 3)
+        z = z[:, :, None].expand(-1, -1, C, -1, -1).flatten(2, 3) if noise_dim else None
         return model(s, policy(s, g[:, :, None].expand(-1, -1, C*R, -1), z), rngs, counts)
     yield (s := first_states(observations, first, model, rngs, config, counts))
     for _ in range(config.lookahead):

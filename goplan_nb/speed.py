@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FIGURES', 'COLUMNS', 'STUDIES', 'forward', 'learned', 'Needs', 'pretraining_needs', 'plan_needs', 'executed',
            'Figure', 'demanded', 'verdict', 'Work', 'random_episodes', 'gemm_work', 'rate', 'agent_of', 'pretrain_work',
-           'plan_work', 'reanalysis_work', 'act_work', 'sample_work', 'rival_work', 'precise', 'works', 'in_turns',
+           'plan_work', 'reanalysis_work', 'act_work', 'sample_work', 'rival_work', 'works', 'in_turns',
            'seconds_to_reach', 'slowest_reach', 'train_memory', 'best_possible', 'row', 'speed', 'speed_text',
            'study_work', 'scaling', 'scaling_figure']
 
@@ -227,27 +227,20 @@ def rival_work(method:str, device:torch.device)->Work:
     learn = lambda: (agent.learn(data), 1.)[1]
     return Work(learn, Needs(sum(executed(learn) for _ in range(4))/4))     # some methods do not update everything every time
 
-# %% ../nbs/43_speed.ipynb #54f4b135
-def precise(
-    config:GOPlanConfig,
-)->GOPlanConfig:
-    "The same config in float32 throughout."
-    return replace(config, precision='float32')
-
+# %% ../nbs/43_speed.ipynb #048184f1
 def works(
     names:Sequence[str], # of `FIGURES`
     device:torch.device,
 )->tuple[dict[str,Callable[[],Work]],dict[str,str]]: # makers, and notes about figures that cannot be measured
     "How to set up each figure that is timed by repetition."
-    ours, paper = method_class('goplan').presets['goplan'].get('ours'), GOPlanConfig()
+    paper = GOPlanConfig()
     makers = {'gemm-float32': lambda: gemm_work(device, torch.float32), 'gemm-bfloat16': lambda: gemm_work(device, torch.bfloat16),
-        'pretrain-float32': lambda: pretrain_work(precise(paper), device), 'pretrain': lambda: pretrain_work(paper, device),
+        'pretrain-float32': lambda: pretrain_work(replace(paper, precision='float32'), device), 'pretrain': lambda: pretrain_work(paper, device),
         'plan-1': lambda: plan_work(paper, device, 1), 'plan-64': lambda: plan_work(paper, device, 64),
-        'plan-64-ours': lambda: plan_work(ours, device, 64, True), 'reanalysis': lambda: reanalysis_work(paper, device),
-        'reanalysis-ours': lambda: reanalysis_work(ours, device, counted=True), 'act': lambda: act_work(device), 'sample': lambda: sample_work(device)}
+        'plan-64-ours': lambda: plan_work(OURS, device, 64, True), 'reanalysis': lambda: reanalysis_work(paper, device),
+        'reanalysis-ours': lambda: reanalysis_work(OURS, device, counted=True), 'act': lambda: act_work(device), 'sample': lambda: sample_work(device)}
     makers |= {m: lambda m=m: rival_work(m, device) for m in ('bc', 'gcsl', 'wgcsl', 'geaw', 'td3bc', 'crl')}
-    notes = {n: 'no preset ours in this version' for n in ('plan-64-ours', 'reanalysis-ours') if ours is None}
-    if choose_precision('auto', device)!='bfloat16': notes['gemm-bfloat16'] = 'this device has no fast products in bfloat16'
+    notes = {} if choose_precision('auto', device)=='bfloat16' else {'gemm-bfloat16': 'this device has no fast products in bfloat16'}
     return {n: makers[n] for n in names if n in makers and n not in notes}, {n: t for n, t in notes.items() if n in names}
 
 # %% ../nbs/43_speed.ipynb #ce82ebd8

@@ -119,7 +119,7 @@ def fig2_table(
     if rows.seed.nunique()>1: lines += ['', 'claims', claims(rows).round(3).to_string(index=False)]
     return '\n'.join(lines)
 
-# %% ../nbs/42_bench.ipynb #71e95951
+# %% ../nbs/42_bench.ipynb #f190c8f2
 ARMS_OF:dict[str,tuple[str,str]] = {'policy': ('checkpoint', 'policy'), 'sampled': ('checkpoint', 'sampled'), 'planner': ('checkpoint', 'planner'),
     'pretrained': ('pretrained', 'policy'), 'pretrained-planner': ('pretrained', 'planner')}  # arm -> checkpoint, way of acting
 # 'planner:NAME' is an arm, too: the agent plans with these numbers instead of its own
@@ -151,9 +151,10 @@ class Cell:
         "The description that is stored beside the numbers."
         run = dict(method=self.method, variant=self.variant, task=self.task, preset=self.preset, seeds=self.seeds, config=config_dict(self.config),
             data=dict(name=self.data, sha256=sha256), arms=self.arms, worlds=self.worlds, episodes=self.episodes, places=self.places)
+        if plans := {p: vars(PLANS[p]) for arm in self.arms if (p := arm.partition(':')[2])}: run['plans'] = plans
         return json.loads(json.dumps(run))
 
-# %% ../nbs/42_bench.ipynb #32478f3e
+# %% ../nbs/42_bench.ipynb #e85375a5
 def cell_rows(
     job:dict,         # from `Cell.job`
     arm:str,
@@ -190,7 +191,7 @@ def run_cell(
         arm_of, _, planned = arm.partition(':')
         checkpoint, kind = ARMS_OF[arm_of]
         agent = load_agent(folder, device, checkpoint)
-        if planned: agent.config = replace(agent.config, plan=PLANS[planned])
+        if planned: agent.config = replace(agent.config, plan=PlanConfig(**job['plans'][planned]))
         parts += [cell_rows(job, arm, world, noise, evaluate(agent, get_task(world), job['episodes'], kind, action_noise=noise), agent.step) for world, noise in job['worlds']]
     rows = pd.concat(parts, ignore_index=True)
     rows = rows.assign(method=job['method'], variant=job['variant'], task=job['task'], data=job['data']['name'], preset=job['preset'], commit=run['commit'],

@@ -6,9 +6,9 @@
 __all__ = ['ARMS_OF', 'PLANS', 'HERE', 'FOLDER', 'ENGINES', 'ROWS', 'CELLS', 'TASKS_OF', 'BENCHES', 'run_parts', 'fig2_figure',
            'fig2', 'fig2_table', 'Cell', 'cell_rows', 'run_cell', 'work', 'Job', 'reached', 'local', 'node_work',
            'on_ray', 'finished', 'run_cells', 'Ask', 'source', 'budget', 'arms_of', 'cells_of', 'table1', 'table5',
-           'table2', 'fig5', 'fig6', 'fig7', 'ours', 'planners', 'precision', 'check_ask', 'bench']
+           'table2', 'fig5', 'fig6', 'fig7', 'ours', 'planners', 'world', 'precision', 'check_ask', 'bench']
 
-# %% ../nbs/42_bench.ipynb #ed4fbf6f
+# %% ../nbs/42_bench.ipynb #fc537b93
 import hashlib, json, os, shutil, subprocess, sys, tempfile, time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -23,6 +23,7 @@ import torch
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 from .behaviours import CATALOGUE, HABITS, REGIONS, record
+from .beyond import evaluate_in_world
 from .core import BadInput, Episodes, Rngs, nearest
 from .data import checksum, load_episodes, printable, replacing, versions
 from .goplan import LAPTOP, OURS
@@ -119,9 +120,9 @@ def fig2_table(
     if rows.seed.nunique()>1: lines += ['', 'claims', claims(rows).round(3).to_string(index=False)]
     return '\n'.join(lines)
 
-# %% ../nbs/42_bench.ipynb #f190c8f2
+# %% ../nbs/42_bench.ipynb #b9955760
 ARMS_OF:dict[str,tuple[str,str]] = {'policy': ('checkpoint', 'policy'), 'sampled': ('checkpoint', 'sampled'), 'planner': ('checkpoint', 'planner'),
-    'pretrained': ('pretrained', 'policy'), 'pretrained-planner': ('pretrained', 'planner')}  # arm -> checkpoint, way of acting
+    'pretrained': ('pretrained', 'policy'), 'pretrained-planner': ('pretrained', 'planner'), 'world': ('checkpoint', 'world')}  # arm -> checkpoint, way of acting
 # 'planner:NAME' is an arm, too: the agent plans with these numbers instead of its own
 PLANS:dict[str,PlanConfig] = {'long': LAPTOP.plan, 'sharp': replace(LAPTOP.plan, kappa=100.), 'wider': replace(LAPTOP.plan, shaken=LAPTOP.plan.candidates),
     'value': replace(OURS.plan, shaken=0, candidates=OURS.plan.candidates+OURS.plan.shaken), 'one-step': replace(OURS.plan, lookahead=0), 'short': OURS.plan}
@@ -154,7 +155,7 @@ class Cell:
         if plans := {p: vars(PLANS[p]) for arm in self.arms if (p := arm.partition(':')[2])}: run['plans'] = plans
         return json.loads(json.dumps(run))
 
-# %% ../nbs/42_bench.ipynb #e85375a5
+# %% ../nbs/42_bench.ipynb #5ddab85f
 def cell_rows(
     job:dict,         # from `Cell.job`
     arm:str,
@@ -192,7 +193,8 @@ def run_cell(
         checkpoint, kind = ARMS_OF[arm_of]
         agent = load_agent(folder, device, checkpoint)
         if planned: agent.config = replace(agent.config, plan=PlanConfig(**job['plans'][planned]))
-        parts += [cell_rows(job, arm, world, noise, evaluate(agent, get_task(world), job['episodes'], kind, action_noise=noise), agent.step) for world, noise in job['worlds']]
+        look = lambda world, noise: evaluate_in_world(agent, job['episodes']) if kind=='world' else evaluate(agent, get_task(world), job['episodes'], kind, action_noise=noise)
+        parts += [cell_rows(job, arm, world, noise, look(world, noise), agent.step) for world, noise in job['worlds']]
     rows = pd.concat(parts, ignore_index=True)
     rows = rows.assign(method=job['method'], variant=job['variant'], task=job['task'], data=job['data']['name'], preset=job['preset'], commit=run['commit'],
         versions=' '.join(f'{n}={run["versions"][n]}' for n in ('torch', 'mujoco')))
@@ -499,7 +501,7 @@ def cells_of(
     return [Cell(bench, m, task, path.stem, path, p, change(budget(m, p, ask.updates, ask.batch_size)), tuple(ask.seeds), arms(m), tuple(worlds(task)), ask.episodes or episodes, variant, **kwargs)
         for row in rows for task, path in [(row.removesuffix('-s'), source(row, ask.data))] for m, p in having]
 
-# %% ../nbs/42_bench.ipynb #09a3d0ee
+# %% ../nbs/42_bench.ipynb #2a9b0545
 def table1(ask:Ask)->list[Cell]:
     "Ten tasks and four small sets, all methods."
     return cells_of('table1', ask, ask.tasks or ROWS, ask.methods or tuple(METHODS))
@@ -549,12 +551,16 @@ def planners(ask:Ask)->list[Cell]:
     "One trained agent, many ways to plan with it: the paper's long dreams, each change of them alone, and all together; see `PLANS`."
     return cells_of('planners', ask, ask.tasks or ('PointRooms', 'FetchReach', 'FetchPush-s'), ('goplan',), arms=lambda m: ('policy', 'sampled', *(f'planner:{p}' for p in PLANS)))
 
+def world(ask:Ask)->list[Cell]:
+    "Who errs, the models or the value? The planner beside one that tries its candidates out in the real world; 30 episodes, for that is slow."
+    return cells_of('world', ask, ask.tasks or ('PointRooms', 'FetchPush-s', 'FetchPick-s'), ('goplan',), 30, arms=lambda m: ('policy', 'planner', 'world'))
+
 def precision(ask:Ask)->list[Cell]:
     "Products rounded as bfloat16 does; the same cells in float32 are in table1."
     return cells_of('precision', ask, ask.tasks or ('PointRooms', 'FetchReach'), ('goplan',), variant='rounded', change=lambda c: replace(c, precision='rounded'))
 
-CELLS:dict[str,Callable[[Ask],list[Cell]]] = dict(ours=ours, planners=planners, precision=precision, table1=table1, table2=table2, table5=table5, fig5=fig5, fig6=fig6, fig7=fig7)
-TASKS_OF = dict(ours=ROWS, planners=ROWS, precision=ROWS, table1=ROWS, table2=ROWS, table5=tuple(REGIONS), fig5=('FetchReach', 'FetchReach-Noise0.5', 'FetchReach-Noise1.0', 'FetchReach-Noise1.5'), fig6=ROWS, fig7=ROWS)
+CELLS:dict[str,Callable[[Ask],list[Cell]]] = dict(ours=ours, planners=planners, world=world, precision=precision, table1=table1, table2=table2, table5=table5, fig5=fig5, fig6=fig6, fig7=fig7)
+TASKS_OF = dict(ours=ROWS, planners=ROWS, world=ROWS, precision=ROWS, table1=ROWS, table2=ROWS, table5=tuple(REGIONS), fig5=('FetchReach', 'FetchReach-Noise0.5', 'FetchReach-Noise1.0', 'FetchReach-Noise1.5'), fig6=ROWS, fig7=ROWS)
 
 def check_ask(
     bench:str, # of `CELLS`

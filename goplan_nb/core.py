@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from fastcore.basics import patch
 
-# %% ../nbs/00_core.ipynb #69b45d4d
+# %% ../nbs/00_core.ipynb #89339cd5
 class Env(Protocol):
     "Worlds that are reset and stepped together."
     def reset(self,
@@ -25,6 +25,10 @@ class Env(Protocol):
     def step(self,
         actions:Tensor,      # (n, d_a), each in [-1, 1]
     )->Tensor: ...           # observations (n, d_s)
+    def branch(self,
+        other:'Env',         # worlds of the same task
+        worlds:Sequence[int],# which of them, again and again if wanted
+    )->None: ...             # afterwards these worlds are copies of those; only planning in the real world needs it
 
 # %% ../nbs/00_core.ipynb #78e02d79
 @dataclass(frozen=True)

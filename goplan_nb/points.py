@@ -82,7 +82,7 @@ class PointEnv:
     ):
         self.law, self.blocked = law, blocked
 
-# %% ../nbs/10_points.ipynb #cd6c64bc
+# %% ../nbs/10_points.ipynb #656586ca
 @patch
 def reset(self:PointEnv,
     seeds:Sequence, # one per world, an int or a tuple of ints
@@ -98,6 +98,14 @@ def step(self:PointEnv, actions:Tensor)->Tensor:
     "The next observations."
     self.points = self.law(self.points, actions.cpu())
     return self.points
+
+@patch
+def branch(self:PointEnv,
+    other:PointEnv,       # the same kind of worlds
+    worlds:Sequence[int], # which of them, again and again if wanted
+)->None:
+    "Become copies of some worlds of `other`, each free to go its own way."
+    self.points, self.goals = other.points[worlds], other.goals[worlds]
 
 # %% ../nbs/10_points.ipynb #51244b7d
 @patch

@@ -29,7 +29,7 @@ def move_target(
     "Where the target goes: 2 cm per unit of action and axis, and never out of the box."
     return (target+REACH_PER_ACTION*actions.clamp(-1, 1)).clamp(low, high)
 
-# %% ../nbs/12_sawyer.ipynb #94926dd9
+# %% ../nbs/12_sawyer.ipynb #58cdc5d3
 class SawyerReach:
     "Hands that follow their targets, stepped as one tensor."
     def __init__(self,
@@ -55,6 +55,14 @@ def step(self:SawyerReach, actions:Tensor)->Tensor:
     x, y, z = self.targets.unbind(-1)
     self.hands = torch.stack([x, y, z.clamp(min=TABLE)], -1)
     return self.hands
+
+@patch
+def branch(self:SawyerReach,
+    other:SawyerReach,    # the same kind of worlds
+    worlds:Sequence[int], # which of them, again and again if wanted
+)->None:
+    "Become copies of some worlds of `other`, each free to go its own way."
+    self.targets, self.hands, self.goals = (x[worlds] for x in (other.targets, other.hands, other.goals))
 
 # %% ../nbs/12_sawyer.ipynb #2529914c
 LOOK = '''

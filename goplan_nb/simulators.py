@@ -235,6 +235,26 @@ def step(self:MujocoEnv, actions:Tensor)->Tensor:
         return sim.observe()
     return self._each(one)
 
+# %% ../nbs/11_simulators.ipynb #23120536
+@patch
+def branch(self:MujocoEnv,
+    other:MujocoEnv,      # worlds of the same task
+    worlds:Sequence[int], # which of them, again and again if wanted
+)->None:
+    "Become copies of some worlds of `other`, each free to go its own way."
+    from mujoco import MjData, mj_forward, mj_getState, mj_setState, mj_stateSize, mjtState
+    what = int(mjtState.mjSTATE_INTEGRATION)
+    states = np.empty((len(other.goals), mj_stateSize(other.sims[0].model, what)))
+    for i in {*map(int, worlds)}: mj_getState(other.sims[0].model, other.datas[i], states[i], what)
+    while len(self.datas)<len(worlds): self.datas.append(MjData(self.sims[0].model))
+    self.goals = [other.goals[i] for i in worlds]
+    def one(sim, i):
+        mj_setState(sim.model, sim.data, states[worlds[i]], what)
+        mj_forward(sim.model, sim.data)
+        mj_setState(sim.model, sim.data, states[worlds[i]], what)
+        return ()
+    self._each(one)
+
 # %% ../nbs/11_simulators.ipynb #b968b1d8
 @patch
 def render(self:MujocoEnv,

@@ -6,9 +6,10 @@
 __all__ = ['TASKS', 'GRIPPER', 'SIDES', 'RINGS', 'HEIGHTS', 'GROUPS', 'task_names', 'variant_names', 'get_task', 'rollout',
            'returns', 'ring', 'GroupRobot', 'in_region', 'NoisyActions', 'noisy', 'GoalEnv', 'register_tasks']
 
-# %% ../nbs/13_tasks.ipynb #1978a543
+# %% ../nbs/13_tasks.ipynb #425aa333
 import gymnasium, numpy as np, torch
 from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from fastcore.basics import patch
@@ -149,7 +150,7 @@ def in_region(
         lambda p: torch.hypot(p[..., 0]-x, p[..., 1]-y)<=.15)
     return lambda episodes: inside(task.achieved_goal(episodes.observations)).all(-1)
 
-# %% ../nbs/13_tasks.ipynb #141fb1d5
+# %% ../nbs/13_tasks.ipynb #5bb2c47c
 class NoisyActions:
     "Worlds that add Gaussian noise to every action."
     def __init__(self,
@@ -164,6 +165,9 @@ class NoisyActions:
     def step(self, actions):
         noise = torch.from_numpy(np.array([r.standard_normal(actions.shape[-1], dtype=np.float32) for r in self.rngs]))
         return self.env.step((actions.cpu()+self.sigma*noise).clamp(-1, 1))
+    def branch(self, other, worlds):
+        self.rngs = [deepcopy(other.rngs[i]) for i in worlds]
+        self.env.branch(other.env, worlds)
     def render(self, world=0, size=240): return self.env.render(world, size)
     def close(self): self.env.close()
 

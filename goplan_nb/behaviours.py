@@ -8,7 +8,7 @@ __all__ = ['PUBLISHED_BEHAVIOUR', 'HABITS', 'HOOKED', 'FREE', 'WAYS', 'BEHAVIOUR
            'elbow_left', 'turn', 'pull', 'benchmark', 'controller', 'collect', 'collect_file', 'dataset_row', 'add_row',
            'Recipe', 'record']
 
-# %% ../nbs/18_behaviours.ipynb #de70205b
+# %% ../nbs/18_behaviours.ipynb #9f4f4ba1
 import csv, io, time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,7 +21,7 @@ from torch import Tensor
 from .core import BadInput, Episodes, Task, combine, nearest
 from .data import load_episodes, replacing, save_episodes, versions
 from .experts import HINGE_XY, LINKS, expert, rooms_expert
-from .tasks import GROUPS, get_task, in_region, returns, rollout, task_names
+from .tasks import GROUPS, TEST_SEED, get_task, in_region, returns, rollout, task_names
 
 # %% ../nbs/18_behaviours.ipynb #2989c925
 def explore(
@@ -186,15 +186,17 @@ def _record(task, env, numbers, behaviour, noise, random_eps, seed):
         return explore(actions, gaussian[:, t], uniform[:, t], coin[:, t], noise, random_eps)[None]
     return rollout(env, act, [(seed, i) for i in numbers], horizon=T).map(lambda x: x[0])
 
-# %% ../nbs/18_behaviours.ipynb #a6ac7f51
+# %% ../nbs/18_behaviours.ipynb #2349fedd
 PATIENCE = 10_000  # candidates in a row that `keep` may refuse
 
 def _check(task, behaviour, **numbers):
     "One clear line for a request that cannot be met."
     nearest(behaviour, BEHAVIOURS, 'behaviour')
     if behaviour!='random': controller(task, behaviour)
-    limits = dict(noise=(0, np.inf), random_eps=(0, 1), episodes=(1, np.inf), block=(1, np.inf), seed=(0, np.inf))
+    limits = dict(noise=(0, np.inf), random_eps=(0, 1), episodes=(1, np.inf), block=(1, np.inf), seed=(0, np.inf), workers=(1, np.inf))
+    if numbers['seed']==TEST_SEED: raise BadInput(f'seed {TEST_SEED} is that of the test episodes; allowed: any other from 0')
     for name, value in numbers.items():
+        if name=='workers' and value is None: continue
         low, high = limits[name]
         if not low<=value<=high: raise BadInput(f'{name} is {value}; allowed: {low} {"and more" if high==np.inf else f"to {high}"}')
 
@@ -216,7 +218,7 @@ def _kept(blocks, episodes, keep):
         episodes -= len(good)
         if not episodes: return
 
-# %% ../nbs/18_behaviours.ipynb #79090f9c
+# %% ../nbs/18_behaviours.ipynb #e0f74fa3
 def collect(
     task:Task,
     episodes:int,             # N
@@ -229,7 +231,7 @@ def collect(
     keep:Callable[[Episodes],Tensor]|None=None, # episodes (n, ...) -> bool (n,): candidates are recorded in order until N are kept
 )->Iterator[Episodes]:        # blocks of (n, ...), N episodes in all
     "Episodes of a behaviour, block by block, so that the caller can show progress and join them."
-    _check(task, behaviour, noise=noise, random_eps=random_eps, episodes=episodes, block=block, seed=seed)
+    _check(task, behaviour, noise=noise, random_eps=random_eps, episodes=episodes, block=block, seed=seed, workers=workers)
     env = task.make(workers)
     def blocks():
         try: yield from (_record(task, env, r, behaviour, noise, random_eps, seed) for r in _ranges(block, None if keep else episodes))
@@ -272,7 +274,7 @@ def _discard(folder):
         for f in (*folder.glob('[0-9]'*9+'.npz'), *folder.glob('.*.tmp')): f.unlink()
         folder.rmdir()
 
-# %% ../nbs/18_behaviours.ipynb #d77285d3
+# %% ../nbs/18_behaviours.ipynb #21fa180f
 def collect_file(
     path:str|Path,            # .npz to write
     task:Task,
@@ -289,7 +291,7 @@ def collect_file(
     progress:Callable[[int],None]=lambda n: None, # called with the number of episodes after each block
 )->tuple[dict,float]:         # the card, and the seconds of recording in all calls together
     "Record a dataset file; after an interruption the same call goes on where it stopped, and the bytes are the same."
-    _check(task, behaviour, noise=noise, random_eps=random_eps, episodes=episodes, block=block, seed=seed)
+    _check(task, behaviour, noise=noise, random_eps=random_eps, episodes=episodes, block=block, seed=seed, workers=workers)
     path = Path(path)
     folder, settings = path.with_name(path.name+'.parts'), _settings(task, behaviour, noise, random_eps, seed, block)
     if restart: _discard(folder)

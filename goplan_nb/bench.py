@@ -8,7 +8,7 @@ __all__ = ['ARMS_OF', 'PLANS', 'HERE', 'FOLDER', 'ENGINES', 'ROWS', 'CELLS', 'TA
            'on_ray', 'finished', 'run_cells', 'Ask', 'source', 'budget', 'arms_of', 'cells_of', 'table1', 'table5',
            'table2', 'fig5', 'fig6', 'fig7', 'ours', 'planners', 'world', 'precision', 'check_ask', 'bench']
 
-# %% ../nbs/42_bench.ipynb #fc537b93
+# %% ../nbs/42_bench.ipynb #435408c9
 import hashlib, json, os, shutil, subprocess, sys, tempfile, time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -30,7 +30,7 @@ from .goplan import LAPTOP, OURS
 from .planner import PlanConfig
 from .plots import COLOURS, new_figure, png_bytes
 from .report import bench_table, bench_text, read_results, write_bench_report
-from .tasks import GROUPS, get_task, returns, task_names
+from .tasks import GROUPS, get_task, last_reward, returns, task_names
 from .toy import FAMILIES, FORKS, SHARES, Fork, claims, draw_panel, draw_samples, even_states, fig2_rows, samples
 from .train import METHODS, commit, config_dict, differing, evaluate, flatten, load_agent, make_agent, method_class, preset, train_run
 
@@ -155,7 +155,7 @@ class Cell:
         if plans := {p: vars(PLANS[p]) for arm in self.arms if (p := arm.partition(':')[2])}: run['plans'] = plans
         return json.loads(json.dumps(run))
 
-# %% ../nbs/42_bench.ipynb #5ddab85f
+# %% ../nbs/42_bench.ipynb #5fbc34e8
 def cell_rows(
     job:dict,         # from `Cell.job`
     arm:str,
@@ -166,7 +166,7 @@ def cell_rows(
 )->pd.DataFrame:      # one row per episode
     "Return over 50 steps of each episode, and whether it was at the goal at the end; the return over 49 steps is the one less the other."
     task = get_task(world)
-    R, last = returns(task, seen), task.reward(seen.observations[..., -1, :], seen.goals)
+    R, last = returns(task, seen), last_reward(task, seen)
     S, n = R.shape
     rows = pd.DataFrame(dict(arm=arm, world=world if world!=job['task'] else '', noise=noise or None, seed=np.repeat(job['seeds'], n), step=step,
         episode=np.tile(np.arange(n), S), metric='return', value=R.flatten().int().numpy(), last=last.flatten().int().numpy()))
@@ -501,7 +501,7 @@ def cells_of(
     return [Cell(bench, m, task, path.stem, path, p, change(budget(m, p, ask.updates, ask.batch_size)), tuple(ask.seeds), arms(m), tuple(worlds(task)), ask.episodes or episodes, variant, **kwargs)
         for row in rows for task, path in [(row.removesuffix('-s'), source(row, ask.data))] for m, p in having]
 
-# %% ../nbs/42_bench.ipynb #2a9b0545
+# %% ../nbs/42_bench.ipynb #9801f350
 def table1(ask:Ask)->list[Cell]:
     "Ten tasks and four small sets, all methods."
     return cells_of('table1', ask, ask.tasks or ROWS, ask.methods or tuple(METHODS))
@@ -524,6 +524,7 @@ def fig5(ask:Ask)->list[Cell]:
     sigmas, methods = (0., .5, 1., 1.5), ask.methods or tuple(METHODS)
     noisy = ['FetchReach', *(f'FetchReach-Noise{s}' for s in sigmas[1:])]
     if ask.data=='random': return cells_of('fig5', ask, ask.tasks or noisy, methods)
+    if ask.tasks not in (None, ('FetchReach',)): raise BadInput(f'--tasks {" ".join(ask.tasks)} with --data {ask.data}: allowed is FetchReach, which is looked at with every noise')
     return cells_of('fig5', ask, ask.tasks or noisy[:1], methods, worlds=lambda task: [(task, s) for s in sigmas])
 
 def fig6(ask:Ask)->list[Cell]:
@@ -578,7 +579,7 @@ def check_ask(
         if value is not None and value<1: raise BadInput(f'--{name.replace("_", "-")} {value}: allowed are numbers from 1')
     if not ask.preset or len(set(ask.preset))<len(ask.preset): raise BadInput(f'--preset {" ".join(ask.preset)}: allowed are different names')
 
-# %% ../nbs/42_bench.ipynb #5983e27d
+# %% ../nbs/42_bench.ipynb #b16fed29
 BENCHES = ('fig2', *CELLS)
 
 def bench(
@@ -592,6 +593,8 @@ def bench(
     "Run a benchmark, or what is left of it."
     nearest(name, BENCHES, 'benchmark')
     if name=='fig2':
+        given = [f'--{n.replace("_", "-")}' for n in ('tasks', 'methods', 'batch_size', 'episodes') if getattr(ask, n) is not None]
+        if given: raise BadInput(f'fig2 has no {" ".join(given)}; allowed: --seeds, --updates')
         check_ask('table1', ask)
         return fig2(out, ask.seeds, ask.updates, track, restart), []
     check_ask(name, ask)

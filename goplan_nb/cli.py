@@ -149,7 +149,7 @@ class Train:
         train_run(self.out, run, data, self.device, self.restart, self.evaluate_every, self.evaluate_episodes, self.checkpoint_every)
         print(f'{self.out}: trained; look at it with: goplan evaluate {self.out}; goplan report {self.out}')
 
-# %% ../nbs/44_cli.ipynb #7477a12d
+# %% ../nbs/44_cli.ipynb #2647fc1c
 def with_config(
     args:Sequence[str], # what follows `goplan train` or `goplan demo`
     base:type=Train,    # the command
@@ -157,7 +157,8 @@ def with_config(
     "The command with one more field: the config of the method and preset that the arguments name, so that every number of it is an option."
     words = [a for a in args if not a.startswith('-')]
     chosen = next((b for a, b in zip(args, args[1:]) if a=='--preset'), next((a.split('=')[1] for a in args if a.startswith('--preset=')), 'laptop'))
-    config = preset(nearest(words[0], list(METHODS), 'method') if base is Train and words else 'goplan', chosen)
+    named = next((a for a in words if a in METHODS), *words[:1]) if words else 'goplan'   # options may stand before the method
+    config = preset(nearest(named, list(METHODS), 'method') if base is Train else 'goplan', chosen)
     help, default = docments(base), lambda f: [] if f.default is MISSING else [f.default]   # a class made here has no source to read comments from
     extra = [(f.name, Annotated[f.type, arg(help=help[f.name] or '')], *default(f)) for f in fields(base)]
     extra.append(('config', type(config), field(default_factory=lambda: config)))
@@ -184,7 +185,7 @@ def parse(
         if e.code==0: raise
         raise BadInput(_one_line(noise.getvalue())) from None
 
-# %% ../nbs/44_cli.ipynb #71ca5748
+# %% ../nbs/44_cli.ipynb #85eb07c6
 @dataclass
 class Evaluate:
     "Run a trained policy, or its planner, in the real task."
@@ -210,7 +211,7 @@ class Evaluate:
         print(f'{kind} in {task.name}: return {result["return_mean"]:.2f} (per seed {" ".join(f"{r:.2f}" for r in result["return_per_seed"])}), '
               f'49 steps {result["return49_mean"]:.2f}, at the goal at the end {result["success_last"]:.0%}')
         if self.video:
-            note = make_film(self.video, task, episodes)
+            note = make_film(self.video, task, episodes, action_noise=self.action_noise)
             print(note or f'film: {self.video}')
         if self.json: print(json.dumps(result))
 
@@ -221,7 +222,7 @@ class Report:
     folder:Positional[Path] # of a run, or of a benchmark
     def run(self): print(f'report: {(write_bench_report if (self.folder/"cells").is_dir() else write_report)(self.folder)}')
 
-# %% ../nbs/44_cli.ipynb #5c0e1506
+# %% ../nbs/44_cli.ipynb #2e373633
 def evaluate_arms(
     folder:Path,       # of a finished run of GOPlan
     data_path:Path,    # what it learned from
@@ -237,15 +238,15 @@ def evaluate_arms(
         agent = load_agent(folder, device, checkpoint)
         seen = evaluate(agent, task, episodes, kind, progress(f'evaluating: {arm}'))
         parts.append(return_rows(run, arm, task, seen, seeds))
-        if arm=='policy':
-            note = make_film(folder/'rollout.gif', task, seen)
-            if note: print(note)
-    with replacing(folder/'fan.png') as temporary: temporary.write_bytes(png_bytes(fan_figure(agent, seen)))
+        if arm=='policy': filmed = seen
     rows = pd.concat(parts)
-    with replacing(folder/'returns.csv') as temporary: rows.to_csv(temporary, index=False)
+    with replacing(folder/'returns.csv') as temporary: rows.to_csv(temporary, index=False)  # the numbers first
+    note = make_film(folder/'rollout.gif', task, filmed)
+    if note: print(note)
+    with replacing(folder/'fan.png') as temporary: temporary.write_bytes(png_bytes(fan_figure(agent, seen)))
     return rows
 
-# %% ../nbs/44_cli.ipynb #82240183
+# %% ../nbs/44_cli.ipynb #ddc1706d
 @dataclass
 class Demo:
     "The main job: FetchReach from logged data to a policy improved by planning, with a report."
@@ -260,6 +261,7 @@ class Demo:
 
     def run(self):
         task = get_task(self.task)
+        if self.episodes<1: raise BadInput(f'--episodes {self.episodes}: allowed are numbers from 1')
         if not self.data.exists(): Collect(task.name, self.data).run()
         options = dict(updates=self.updates, device=self.device, restart=self.restart)
         if hasattr(self, 'config'): options['config'] = self.config

@@ -157,7 +157,7 @@ def fit_scalers(
     real = torch.arange(data.horizon+1, device=data.lengths.device)<=data.lengths[:, None]  # (N, T+1)
     return Scaler.fit(data.observations[real], floor), Scaler.fit(data.goals, floor)
 
-# %% ../nbs/00_core.ipynb #2751e00e
+# %% ../nbs/00_core.ipynb #278e223d
 class Rngs:
     "One random generator per seed: every draw starts with the seed axis, no seed's draws depend on its neighbours."
     def __init__(self,
@@ -167,6 +167,7 @@ class Rngs:
     ):
         self.seeds, self.device, self.dtype = tuple(seeds), torch.device(device), dtype
         if not self.seeds: raise BadInput('no seeds; allowed: one whole number or more')
+        if not all(0<=s<2**63 for s in self.seeds): raise BadInput(f'seeds {self.seeds}; allowed: whole numbers from 0 to 2**63-1')
         self.generators = [torch.Generator(self.device).manual_seed(s) for s in self.seeds]
     def __len__(self): return len(self.seeds)
 
@@ -193,7 +194,7 @@ def uniform(self:Rngs,
     "Independent U[0, 1)."
     return self._draw(torch.rand, shape, counts, dtype=self.dtype)
 
-# %% ../nbs/00_core.ipynb #6296caaf
+# %% ../nbs/00_core.ipynb #b14972fe
 @patch
 def state(self:Rngs)->Tensor: # uint8, (S, n)
     "The state of all generators as one byte tensor: what a checkpoint keeps."
@@ -205,6 +206,8 @@ def load(self:Rngs,
 )->None:
     "Continue from a `state`."
     if len(state)!=len(self): raise BadInput(f'{len(state)} states for {len(self)} seeds; allowed: one each')
+    here, there = self.generators[0].get_state().numel(), state.shape[-1]
+    if here!=there: raise BadInput(f'the random numbers come from another kind of device ({there} bytes of state, here {here}); allowed: go on where they were drawn, or begin anew')
     for g, s in zip(self.generators, state.cpu()): g.set_state(s.clone())  # an offset view would crash torch 2.13
 
 # %% ../nbs/00_core.ipynb #9999b973
@@ -247,7 +250,7 @@ def nearest(
     hint = f'nearest: {", ".join(close)}; ' if close else ''
     raise BadInput(f'unknown {what} {name!r}; {hint}allowed: {", ".join(allowed)}')
 
-# %% ../nbs/00_core.ipynb #8542751b
+# %% ../nbs/00_core.ipynb #c89aff8e
 def in_range(
     config:object,                   # a dataclass
     **limits:tuple[float,float],     # field = (least, greatest), both allowed
@@ -255,8 +258,8 @@ def in_range(
     "A `BadInput` if a field lies outside its limits; NaN lies outside of everything."
     for name, (low, high) in limits.items():
         value = getattr(config, name)
-        if not low<=value<=high:
-            raise BadInput(f'{name} is {value}; allowed: {low:g} {"and more" if high==float("inf") else f"to {high:g}"}')
+        if not low<=value<=high or value==float('inf'):
+            raise BadInput(f'{name} is {value}; allowed: {low:g} {"and more, finite" if high==float("inf") else f"to {high:g}"}')
 
 # %% ../nbs/00_core.ipynb #db8ee17a
 def size(

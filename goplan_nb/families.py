@@ -15,7 +15,7 @@ from .core import Rngs, in_range
 from .losses import cvae_loss, gaussian_loss
 from .nets import descend, frozen, mlp, optimiser, polyak
 
-# %% ../nbs/29_families.ipynb #099aaf22
+# %% ../nbs/29_families.ipynb #a29b7582
 @dataclass(frozen=True)
 class FamilyConfig:
     "The numbers of a policy that draws actions from noise."
@@ -36,7 +36,7 @@ class FamilyConfig:
 
     def __post_init__(self):
         positive, share = (1e-12, inf), (0, 1)
-        in_range(self, hidden=(1, inf), policy_lr=positive, average_decay=share, noise_dim=(1, inf), momentum=share, memory=share,
+        in_range(self, hidden=(1, inf), policy_lr=positive, average_decay=share, noise_dim=(1, inf), momentum=(0, .99999), memory=(0, .99999),
             switches=(0, self.noise_dim), code_dim=(1, inf), kl_weight=(0, inf), components=(1, inf), sigma=positive)
 
 # %% ../nbs/29_families.ipynb #8814ac0f

@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['FAMILIES', 'LAPTOP', 'OURS', 'GOPlanConfig', 'GOPlan']
 
-# %% ../nbs/35_goplan.ipynb #b9612e41
+# %% ../nbs/35_goplan.ipynb #fcc78973
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 import torch
 from fastcore.basics import patch
 from torch import Tensor
-from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, fit_scalers, nearest
+from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, fit_scalers, in_range, nearest
 from .data import sample
 from .dynamics import Dynamics
 from .families import CVAE, Gaussian, Mixture
@@ -20,7 +21,7 @@ from .planner import Plan, PlanConfig, plan as plan_ahead, plan_short
 from .prior import GAN, Prior, PriorConfig
 from .reanalysis import CASES, Buffer, ReanalysisConfig, reanalyse
 
-# %% ../nbs/35_goplan.ipynb #97784240
+# %% ../nbs/35_goplan.ipynb #c2b958ae
 FAMILIES = dict(gan=GAN, cvae=CVAE, gaussian=Gaussian, mixture=Mixture) # which policies can be the prior; Table 2, the last is ours
 
 @dataclass(frozen=True)
@@ -47,10 +48,8 @@ class GOPlanConfig:
 
     # differs: appendix C trains the models with a step size of 1e-4; the released code with 1e-3
     def __post_init__(self):
-        for name, least in dict(batch_size=2, pretrain_updates=0, iterations=0, finetune_updates=1, members=1, dynamics_hidden=1).items():
-            if getattr(self, name)<least: raise BadInput(f'{name} is {getattr(self, name)}; allowed: {least} and more')
-        for name in ('relabel', 'offline', 'relabel_dreams'):
-            if not 0<=getattr(self, name)<=1: raise BadInput(f'{name} is {getattr(self, name)}; allowed: 0 to 1')
+        least = dict(batch_size=2, pretrain_updates=0, iterations=0, finetune_updates=1, members=1, dynamics_hidden=1, dynamics_lr=1e-12, buffer_transitions=1, scaler_floor=0, jitter=0)
+        in_range(self, **{name: (low, math.inf) for name, low in least.items()}, **dict.fromkeys(('relabel', 'offline', 'relabel_dreams'), (0, 1)))
         nearest(self.family, list(FAMILIES), 'family')
         nearest(self.precision, PRECISIONS, 'precision')
 
@@ -79,7 +78,7 @@ OURS = replace(LAPTOP, family='mixture', prior=PriorConfig(hidden=256, policy_lr
     plan=PlanConfig(candidates=8, copies=1, lookahead=4, bootstrap=True, shaken=8), offline=.5, relabel_dreams=.5,
     reanalysis=ReanalysisConfig(intra=500, inter=500, quantile=.99))
 
-# %% ../nbs/35_goplan.ipynb #9f477d7b
+# %% ../nbs/35_goplan.ipynb #cb2c04df
 class GOPlan:
     "Goal-conditioned offline planning; an `Agent`."
     presets = dict(goplan=dict(paper=GOPlanConfig(), laptop=LAPTOP, ours=OURS))
@@ -108,6 +107,7 @@ def prepare(self:GOPlan,
     data:Episodes, # (N, ...)
 )->None:
     "Fit the scalers; once, before the first update."
+    if self.config.buffer_transitions<data.horizon: raise BadInput(f'buffer_transitions is {self.config.buffer_transitions}; allowed: {data.horizon} and more, the length of an episode')
     self.state_scaler, self.goal_scaler = fit_scalers(data, self.config.scaler_floor)
 
 # %% ../nbs/35_goplan.ipynb #907cad6c

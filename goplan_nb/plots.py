@@ -6,7 +6,7 @@
 __all__ = ['COLOURS', 'new_figure', 'draw_world', 'draw_goal', 'draw_paths', 'draw_fan', 'draw_curves', 'film', 'drawn_film',
            'save_gif', 'png_bytes']
 
-# %% ../nbs/40_plots.ipynb #f298c72e
+# %% ../nbs/40_plots.ipynb #a105b581
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +23,7 @@ from torch import Tensor
 from .core import Task
 from .data import replacing
 from .points import ARENA, WALLS
+from .tasks import noisy
 
 # %% ../nbs/40_plots.ipynb #c12caed2
 # one colour per idea, the same in every notebook and report; Okabe and Ito's palette, safe for the colour-blind
@@ -55,13 +56,16 @@ def draw_world(
     ax.set(xlim=(-ARENA-.2, ARENA+.2), ylim=(-ARENA-.2, ARENA+.2), aspect='equal', xticks=[-5, 0, 5], yticks=[-5, 0, 5])
     return ax
 
-# %% ../nbs/40_plots.ipynb #a8aa8aa9
+# %% ../nbs/40_plots.ipynb #2c92af30
 def draw_goal(
     ax:Axes,
-    goal:Tensor|np.ndarray, # (2,) at least
+    goal:Tensor|np.ndarray, # (d_g,); with a single coordinate the x axis is time
     tolerance:float=1.,  # radius that counts as success
 )->None:
-    "A goal and the disc around it that counts as success."
+    "A goal and the disc around it that counts as success; of a single coordinate a band."
+    if len(goal)==1:
+        ax.axhspan(float(goal[0])-tolerance, float(goal[0])+tolerance, color=COLOURS['goal'], alpha=.25, lw=0)
+        return
     ax.add_patch(Circle((float(goal[0]), float(goal[1])), tolerance, color=COLOURS['goal'], alpha=.25, lw=0))
     ax.plot(float(goal[0]), float(goal[1]), '*', color=COLOURS['goal'], ms=10)
 
@@ -76,7 +80,7 @@ def draw_paths(
     "Trajectories in the plane of the first two coordinates."
     for p in np.asarray(paths): ax.plot(p[:, 0], p[:, 1], '.-' if dots else '-', color=colour, alpha=alpha, lw=1, ms=3, rasterized=True)
 
-# %% ../nbs/40_plots.ipynb #aac39fca
+# %% ../nbs/40_plots.ipynb #1547ca53
 def draw_fan(
     ax:Axes,
     record:Sequence,  # what `plan` recorded: K+1 tensors (S, P, C, copies, d_s)
@@ -84,17 +88,20 @@ def draw_fan(
     start:Tensor,     # (at least 2,)
     state:int=0,      # which of the P states
     seed:int=0,       # which of the S seeds
-    axes:tuple[int,int]=(0, 1), # coordinates to draw
+    axes:tuple[int,...]=(0, 1), # coordinates to draw, two; or one, against time
 )->None:
     "The planner's imagined futures, coloured by the mean return of the first action that they follow."
     paths = np.stack([r[seed, state].cpu().numpy() for r in record], -2)        # (C, copies, K+1, d_s)
     R = np.asarray(returns[seed, state].cpu())
-    norm = plt.Normalize(R.min(), max(R.max(), R.min()+1))
+    norm = plt.Normalize(R.min(), max(R.max(), R.min()+(1 if R.max()>1 else .05)))  # nearly equal ones look equal
     first = np.broadcast_to(np.asarray(start), paths.shape[:2]+(1, paths.shape[-1]))
     order = np.argsort(R)                                                       # the best are drawn last, on top
-    lines = np.concatenate([first, paths], -2)[order][..., list(axes)].reshape(-1, len(record)+1, 2)
+    lines, at = np.concatenate([first, paths], -2)[order][..., list(axes)], np.asarray(start)[list(axes)]
+    if len(axes)==1:
+        lines, at = np.concatenate([np.broadcast_to(np.arange(len(record)+1.)[:, None], lines.shape), lines], -1), np.array([0., *at])
+    lines = lines.reshape(-1, len(record)+1, 2)
     ax.add_collection(LineCollection(lines, colors=plt.cm.viridis(norm(R[order].repeat(paths.shape[1]))), alpha=.25, lw=.8, rasterized=True))
-    ax.plot(np.asarray(start)[axes[0]], np.asarray(start)[axes[1]], 'o', color=COLOURS['start'], ms=6)
+    ax.plot(*at, 'o', color=COLOURS['start'], ms=6)
     ax.autoscale_view()
     ax.figure.colorbar(plt.cm.ScalarMappable(norm, 'viridis'), ax=ax, shrink=.7, label='mean imagined return')
 
@@ -114,15 +121,16 @@ def draw_curves(
     ax.legend(frameon=False, fontsize=8)
     return ax
 
-# %% ../nbs/40_plots.ipynb #7d3aac11
+# %% ../nbs/40_plots.ipynb #94f71a6f
 def film(
     task:Task,
     actions:Tensor|np.ndarray,      # of one episode, (T, d_a)
     seed:int|tuple[int,...],        # its start and goal, as given to `Env.reset`
     size:int=240,                   # pixels
+    action_noise:float=0.,          # of the world in which the episode was seen, standard deviation
 )->list[np.ndarray]:                # T+1 pictures
     "Replay an episode in its world and draw every step; MuJoCo tasks need a GL driver, a screen they need not."
-    env = task.make(1)
+    env = noisy(task, action_noise, 1) if action_noise else task.make(1)
     env.reset([seed])
     frames = [env.render(0, size)]
     for a in torch.as_tensor(actions):
@@ -131,17 +139,19 @@ def film(
     env.close()
     return frames
 
-# %% ../nbs/40_plots.ipynb #201b1581
+# %% ../nbs/40_plots.ipynb #45bb71c4
 def drawn_film(
     task:Task,
     observations:Tensor|np.ndarray, # of one episode, (T+1, d_s)
     goal:Tensor|np.ndarray,         # (d_g,)
     size:int=240,  # pixels
 )->list[np.ndarray]: # T+1 pictures
-    "The same without any GL: the achieved goal's path in the plane of its first two coordinates."
+    "The same without any GL: the achieved goal's path in the plane of its first two coordinates; a single one against time."
     path = task.achieved_goal(torch.as_tensor(observations)).numpy()
+    if task.d_g==1: path = np.hstack([np.arange(len(path))[:, None], path])
     fig, ax = plt.subplots(figsize=(size/80, size/80), dpi=80)
     if task.name.startswith('Point'): draw_world(ax, task.name)
+    elif task.d_g==1: ax.set(xlim=(0, len(path)-1), ylim=(min(path[:, 1].min(), goal[0])-.1, max(path[:, 1].max(), goal[0])+.1))
     else:
         both = np.vstack([path, np.asarray(goal)[None]])
         ax.set(xlim=(both[:, 0].min()-.05, both[:, 0].max()+.05), ylim=(both[:, 1].min()-.05, both[:, 1].max()+.05), aspect='equal')

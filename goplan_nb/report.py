@@ -7,10 +7,11 @@ __all__ = ['PUBLISHED', 'ARMS', 'NEEDED', 'NAMES', 'SHORTER', 'published', 'retu
            'fan_figure', 'curves_figure', 'write_report', 'read_results', 'bench_table', 'bench_text', 'totals',
            'bench_curves', 'profiles_figure', 'places_figure', 'deviations', 'matrix_html', 'write_bench_report']
 
-# %% ../nbs/41_report.ipynb #78231dff
+# %% ../nbs/41_report.ipynb #94bcd68d
 import base64, hashlib, html, json, re
 from collections.abc import Sequence
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 import numpy as np
 import pandas as pd
@@ -19,8 +20,8 @@ from .core import Agent, BadInput, Episodes, Task
 from .data import replacing
 from .plots import COLOURS, draw_curves, draw_fan, draw_goal, drawn_film, film, new_figure, png_bytes, save_gif
 from .statistics import improvement, interval, iqm, profile, regret, stratified
-from .tasks import returns, task_names
-from .train import TEST_SEED, read_run
+from .tasks import TEST_SEED, last_reward, returns, task_names
+from .train import read_run
 
 # %% ../nbs/41_report.ipynb #b81dd6cc
 PUBLISHED = dict(table1='''task goplan bc gcsl wgcsl geaw am crl td3bc tt
@@ -63,7 +64,7 @@ def published(
     head, *rows = (line.split() for line in PUBLISHED.get(table, 'task').splitlines())
     return next((float(r[head.index(method)]) for r in rows if r[0]==row and method in head), None)
 
-# %% ../nbs/41_report.ipynb #bd3361b7
+# %% ../nbs/41_report.ipynb #d8cda7f0
 def return_rows(
     run:dict,          # from `describe`
     arm:str,           # what acted: 'data', 'pretrained', 'policy', 'planner'
@@ -72,7 +73,7 @@ def return_rows(
     seeds:Sequence[int],
 )->pd.DataFrame:       # tidy, one row per episode and metric
     "The returns of an evaluation, one row per episode: 50 and 49 steps, and success at the last step."
-    last = task.reward(episodes.observations[..., -1, :], episodes.goals)
+    last = last_reward(task, episodes)
     values = {'return': returns(task, episodes), 'return49': returns(task, episodes, 49), 'success_last': last}
     rows = [dict(method=run['method'], task=task.name, data=run['data']['sha256'][:12], preset=run['preset'], arm=arm, seed=s, episode=i, metric=m,
                  value=float(v[k, i]), commit=run['commit'], versions=' '.join(f'{n}={x}' for n, x in run['versions'].items()))
@@ -108,57 +109,62 @@ def table_text(
              + (f'{r.paper:6.2f}' if pd.notna(r.paper) else '     -') for _, r in t.iterrows()]
     return '\n'.join([head, '-'*len(head), *lines])
 
-# %% ../nbs/41_report.ipynb #3dd688cc
+# %% ../nbs/41_report.ipynb #515a688b
 def make_film(
     path:Path,
     task:Task,
     episodes:Episodes, # (S, n, ...), from `evaluate`
     which:Sequence[int]=(0, 1, 2), # episodes, joined one after the other
+    action_noise:float=0., # of the world in which they were seen, standard deviation
 )->str:                # empty, or why the film is drawn instead of rendered
     "Film some episodes of the first seed; without any GL driver their paths are drawn instead."
     real, note, frames = not task.name.startswith('Point'), '', []  # paths say more of a point than a dot does
     for i in [i for i in which if i<len(episodes)]:
-        try: shots = film(task, episodes.actions[0, i], (TEST_SEED, i)) if real else None
+        try: shots = film(task, episodes.actions[0, i], (TEST_SEED, i), action_noise=action_noise) if real else None
         except BadInput as e: shots, real, note = None, False, f'the film shows drawn paths: {e}'
         frames += shots or drawn_film(task, episodes.observations[0, i], episodes.goals[0, i])
     save_gif(path, frames)
     return note
 
-# %% ../nbs/41_report.ipynb #23f7b09c
+# %% ../nbs/41_report.ipynb #71f0b343
 def fan_figure(
     agent:Agent,       # one that plans
     episodes:Episodes, # (S, n, ...): the starts are taken from here
     which:Sequence[int]=(0, 1), # episodes to show
 ):
     "The planner's imagined futures at the start of some episodes, and the action that it chose."
-    task, record = agent.task, []
-    s = episodes.observations[:, list(which), 0].to(agent.device, agent.dtype)
-    g = episodes.goals[:, list(which)].to(agent.device, agent.dtype)
+    task, record, which = agent.task, [], [i for i in which if i<len(episodes)]
+    s = episodes.observations[:, which, 0].to(agent.device, agent.dtype)
+    g = episodes.goals[:, which].to(agent.device, agent.dtype)
     plan = agent.plan(s, g, agent.fresh_rngs(), record=record)
     fig, axs = new_figure(len(which), width=4.4, height=3.4, squeeze=False)
-    first = task.goal_index[0]
+    axes = tuple(range(*task.goal_index))[:2]
     for k, ax in enumerate(axs[0]):
-        start, goal = s[0, k, first:first+2].cpu(), g[0, k, :2].cpu()
-        draw_fan(ax, record, plan.returns, s[0, k].cpu(), state=k, axes=(first, first+1))
+        start, goal = s[0, k, list(axes)].cpu(), g[0, k, :2].cpu()
+        draw_fan(ax, record, plan.returns, s[0, k].cpu(), state=k, axes=axes)
         draw_goal(ax, goal, task.tolerance)
-        middle, half = (start+goal)/2, max(float((start-goal).abs().max())/2, task.tolerance)*1.5  # a square window around both
-        ax.set(xlim=(middle[0]-half, middle[0]+half), ylim=(middle[1]-half, middle[1]+half), aspect='equal', xlabel='x', ylabel='y')
-        ax.set_title(f'test episode {which[k]}: up to {plan.returns[0, k].max():.0f} of {len(record)} steps at the goal', fontsize=8)
+        if len(axes)==1: ax.set(xlabel='imagined steps', ylabel='what the goal is about')
+        else:
+            middle, half = (start+goal)/2, max(float((start-goal).abs().max())/2, task.tolerance)*1.5  # a square window around both
+            ax.set(xlim=(middle[0]-half, middle[0]+half), ylim=(middle[1]-half, middle[1]+half), aspect='equal', xlabel='x', ylabel='y')
+        best = plan.returns[0, k].max()
+        says = f'the best first action is worth {best:.2f} of 1' if agent.config.plan.bootstrap else f'up to {best:.0f} of {len(record)} steps at the goal'
+        ax.set_title(f'test episode {which[k]}: {says}', fontsize=8)
     return fig
 
-# %% ../nbs/41_report.ipynb #29073053
+# %% ../nbs/41_report.ipynb #e0ac75b6
 def curves_figure(
     metrics:pd.DataFrame, # `metrics.csv`
 ):
     "Returns while learning, and what the networks and the reanalysis report."
     panels = [[n for n in group if n in set(metrics.metric)] for group in (('return/policy', 'return/sampled'),
-        ('value/loss', 'dynamics/loss', 'policy/loss'), ('gan/real', 'gan/fake'), ('case/a-1', 'case/a-2', 'case/a-3', 'case/b-1', 'case/b-2', 'case/b-3'))]
+        sorted(m for m in set(metrics.metric) if m.endswith('/loss')), ('gan/real', 'gan/fake'), ('case/a-1', 'case/a-2', 'case/a-3', 'case/b-1', 'case/b-2', 'case/b-3'))]
     titles = ['return of the policy', 'losses', 'the discriminator thinks: real', 'reanalysis: share of each case']
     shown = [(p, t) for p, t in zip(panels, titles) if p]
     fig, axs = new_figure(len(shown), width=3.6, height=2.8, squeeze=False)
     for ax, (names, title) in zip(axs[0], shown):
         draw_curves(ax, metrics, names).set(title=title)
-        if title=='losses': ax.set_yscale('log')
+        if title=='losses' and (metrics[metrics.metric.isin(names)].value>0).all(): ax.set_yscale('log')
     return fig
 
 # %% ../nbs/41_report.ipynb #f5d7ca6b
@@ -183,7 +189,7 @@ def _html_table(t):
     return ('<div class="wide"><table><tr><th>acts</th><th>return, 50 steps</th><th>95 % interval</th><th>49 steps</th><th>at goal at the end</th>'
             f'<th>paper</th><th>seeds × episodes</th></tr>{rows}</table></div>')
 
-# %% ../nbs/41_report.ipynb #37444b8b
+# %% ../nbs/41_report.ipynb #33e66789
 def write_report(
     folder:str|Path, # of a run: config.json and metrics.csv, and what else it left
 )->Path:             # report.html
@@ -198,7 +204,7 @@ def write_report(
                   'seeds and test episodes (bootstrap). The paper gives the mean of five seeds after 500,000 updates and ten rounds of reanalysis (Table 1).</p>']
     if (folder/'metrics.csv').exists():
         metrics = pd.read_csv(folder/'metrics.csv')
-        if len(metrics): parts += ['<h2>Learning</h2>', _figure(png_bytes(curves_figure(metrics)), 'png', 'Mean over the seeds and their range.')]
+        if metrics.metric.str.match('return/|.*/loss').any(): parts += ['<h2>Learning</h2>', _figure(png_bytes(curves_figure(metrics)), 'png', 'Mean over the seeds and their range.')]
     for name, kind, title, caption in (('fan.png', 'png', 'The planner looks ahead', 'Imagined futures from the start of two test episodes, coloured by the return of their first action; the star is the goal.'),
                                        ('rollout.gif', 'gif', 'Rollouts', 'Test episodes of the fine-tuned policy.')):
         if (folder/name).exists(): parts += [f'<h2>{title}</h2>', _figure((folder/name).read_bytes(), kind, caption)]
@@ -230,9 +236,10 @@ def read_results(
     text = dict.fromkeys(('variant', 'arm', 'world'), '')
     return pd.concat(rows, ignore_index=True).fillna(text|dict(noise=0.)), cards, failed
 
-# %% ../nbs/41_report.ipynb #1a552db7
+# %% ../nbs/41_report.ipynb #727d5eaf
 NAMES = dict(bc='BC', gcsl='GCSL', wgcsl='WGCSL', geaw='GEAW', goat='GOAT', am='AM', crl='CRL', td3bc='g-TD3-BC', tt='g-TT', qrl='QRL', gcivl='GCIVL', gciql='GCIQL', goplan='GOPlan')
-SHORTER = ('bc', 'gcsl', 'wgcsl', 'geaw', 'am', 'td3bc')  # their published columns probably come from a paper that counts 49 steps
+# columns that were probably copied from a paper that counts 49 steps
+SHORTER = dict(table1=('bc', 'gcsl', 'wgcsl', 'geaw', 'am', 'td3bc'), table5=('goat',))
 
 def _row_name(task, data, world, noise):
     "FetchPush-s; PointRooms, random; FetchReach + noise 0.5."
@@ -243,7 +250,7 @@ def _row_name(task, data, world, noise):
 def _column_name(method, variant, preset, arm):
     "GOPlan, GOPlan2 for its planner, and what differs from the usual; the usual preset has no word."
     plain, (arm, _, planned) = NAMES.get(method, method), arm.partition(':')
-    acts = {'policy': plain, 'planner': f'{plain}2', 'pretrained': f'{plain}, pretrained', 'pretrained-planner': f'{plain}2, pretrained', 'sampled': f'{plain}, z drawn'}[arm]
+    acts = {'policy': plain, 'planner': f'{plain}2', 'world': f'{plain}2, real world', 'pretrained': f'{plain}, pretrained', 'pretrained-planner': f'{plain}2, pretrained', 'sampled': f'{plain}, z drawn'}[arm]
     return ' '.join(filter(None, (acts+(f', {planned}' if planned else ''), variant, preset if preset!='laptop' else '')))
 
 def _paper(bench, method, variant, arm, row):
@@ -260,7 +267,7 @@ def bench_table(
     for (task, data, world, noise, method, variant, preset, arm), part in tests.groupby(['task', 'data', 'world', 'noise', 'method', 'variant', 'preset', 'arm'], sort=False):
         seeds = part.groupby('seed')
         mean, n, card = seeds.value.mean(), seeds.size().min(), cards[part.cell.iloc[0]]
-        name, steps = _row_name(task, data, world, noise), 49 if method in SHORTER else 50
+        name, steps = _row_name(task, data, world, noise), 49 if method in SHORTER.get(part.bench.iloc[0], ()) else 50
         paper = None if noise else _paper(part.bench.iloc[0], method, variant, arm, (world or name).removesuffix(', benchmark'))
         judged = part.value-part['last']*(steps==49)
         low, high = interval(np.stack([x[:n] for _, x in judged.groupby(part.seed)]))
@@ -366,17 +373,19 @@ def places_figure(
     for ax in axs[:, 0]: ax.set(ylabel='x (m)')
     return fig
 
-# %% ../nbs/41_report.ipynb #99de91f8
+# %% ../nbs/41_report.ipynb #9154621e
 def deviations()->list[tuple[str,str]]: # where, what
     "What this package does differently from the paper: the places that are marked so in its source."
     found, here = [], Path(find_spec('goplan_nb').origin).parent
     for path in sorted(here.glob('*.py')):
         where = ''
-        for line in path.read_text(encoding='utf-8').splitlines():
+        lines = path.read_text(encoding='utf-8').splitlines()
+        for i, line in enumerate(lines):
             name = re.match(r'\s*(?:def|class) (\w+)', line)
             if name: where = name[1]
-            note = re.search(r'# differs[:] (.+)', line)
-            if note: found.append((f'{path.stem}.{where}', note[1]))
+            if not (note := re.search(r'# differs[:] (.+)', line)): continue
+            more = takewhile(bool, (re.match(r'\s*# (?!differs[:])(.+)', x) for x in lines[i+1:]))   # a note may go on for some lines
+            found.append((f'{path.stem}.{where}', ' '.join([note[1], *(x[1] for x in more)])))
     return found
 
 def matrix_html(

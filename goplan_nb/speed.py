@@ -328,7 +328,7 @@ def row(
     return dict(figure=name, value=value, unit=f.unit, reference=f.reference, ratio=value/f.reference, demanded=demanded(f, peak), fraction_of_peak=share,
         verdict=verdict(f, value, peak))
 
-# %% ../nbs/43_speed.ipynb #8334bb86
+# %% ../nbs/43_speed.ipynb #94e1f387
 def speed(
     device:torch.device=torch.device('cpu'),
     repeats:int=5,        # rounds; the median counts
@@ -346,7 +346,8 @@ def speed(
     table = []
     for n in names:
         if n not in values: continue
-        mixed = values.get('gemm-bfloat16') if n not in ('gemm-float32', 'pretrain-float32') else None
+        rounded = n!='pretrain-float32' and n.startswith(('gemm-bfloat16', 'pretrain', 'plan', 'reanalysis'))   # acting and the rivals stay in float32
+        mixed = values.get('gemm-bfloat16') if rounded else None
         peaks = [best_possible(made[n].needs, a, b) for a, b in zip(values['gemm-float32'], mixed or [None]*repeats)]
         table.append(row(n, values[n], peaks))
     del made, timed

@@ -5,7 +5,9 @@ import numpy as np, pandas as pd, pytest, torch
 from safetensors.torch import load_file
 from conftest import refused
 from goplan_nb.cli import main
-from goplan_nb.train import METHODS
+from goplan_nb.train import METHODS, load_checkpoint, save_checkpoint
+
+SAMPLES = Path(__file__).parent.parent/'data'/'samples'
 
 TINY = ['--hidden', '16', '--dynamics-hidden', '16', '--noise-dim', '4', '--batch-size', '32', '--pretrain-updates', '120', '--iterations', '2',
     '--finetune-updates', '40', '--candidates', '3', '--copies', '2', '--lookahead', '2', '--intra', '4', '--inter', '4',
@@ -88,6 +90,43 @@ def test_demo_makes_everything(data, tmp_path, capsys):
     arms = pd.read_csv(tmp_path/'d'/'returns.csv')
     assert set(arms.arm)=={'data', 'pretrained', 'policy', 'planner'} and (arms[arms.arm=='policy'].metric=='return').sum()==3
 
+def test_demo_draws_a_goal_of_one_number(tmp_path):
+    "SawyerDoor's goal is an angle; one test episode, no pretraining, and the short planner."
+    out = tmp_path/'d'
+    assert main(['demo', '--task', 'SawyerDoor', '--data', str(SAMPLES/'SawyerDoor.npz'), '--out', str(out), '--episodes', '1', *TINY[:-6], '--pretrain-updates', '0', '--bootstrap', '--shaken', '2'])==0
+    assert {'pretrained.safetensors', 'fan.png', 'rollout.gif', 'returns.csv', 'report.html'} <= {p.name for p in out.iterdir()}
+
+def test_report_of_a_run_without_evaluations(data, tmp_path):
+    out = tmp_path/'r'
+    assert main(train_args(data, out, '--updates', '40', '--hidden', '8', method='bc'))==0
+    m = pd.read_csv(out/'metrics.csv')
+    m[m.metric=='nothing'].to_csv(out/'metrics.csv', index=False)
+    assert main(['report', str(out)])==0
+
+def test_checkpoints_come_as_often_as_asked(data, tmp_path):
+    out = tmp_path/'r'
+    assert main(train_args(data, out, '--updates', '90', '--checkpoint-every', '20', '--evaluate-every', '30', method='bc'))==0
+    assert sorted(set(pd.read_csv(out/'metrics.csv').query('metric=="return/policy"').step))==[30, 60, 90]
+
+def test_milestone_survives_a_kill_between_two_files(data, tmp_path, monkeypatch):
+    import goplan_nb.train as train
+    saved = train.save_checkpoint
+    def dies(path, state):
+        if path.name=='checkpoint.safetensors' and state['step']==120: raise KeyboardInterrupt
+        saved(path, state)
+    monkeypatch.setattr(train, 'save_checkpoint', dies)
+    assert main(train_args(data, tmp_path/'r'))==130
+    monkeypatch.undo()
+    assert main(train_args(data, tmp_path/'r'))==0 and (tmp_path/'r'/'pretrained.safetensors').exists()
+
+def test_a_run_from_a_gpu_acts_and_exports_here(run, capsys, data, tmp_path):
+    "Its generators have 16 bytes of state: acting and export do not need them, going on does."
+    out = shutil.copytree(run, tmp_path/'gpu')
+    state = load_checkpoint(out/'checkpoint.safetensors')
+    save_checkpoint(out/'checkpoint.safetensors', dict(state, rngs=torch.zeros(2, 16, dtype=torch.uint8)))
+    assert main(['evaluate', str(out), '--episodes', '2'])==0
+    refused(capsys, train_args(data, out, '--seeds', '0', '1'), 'another kind of device')
+
 def final(folder): return load_file(folder/'checkpoint.safetensors')
 
 def assert_same_weights(a, b):
@@ -143,7 +182,8 @@ def test_refuses_unknown_names(capsys, data, tmp_path):
 
 @pytest.mark.parametrize('option, value', [('--members', 0), ('--batch-size', 1), ('--gamma', 1.5), ('--hidden', 0), ('--beta', -1), ('--candidates', 0), ('--copies', 0),
     ('--policy-lr', 0), ('--uncertainty', -1), ('--inter-goal', 'own'), ('--pretrain-updates', -5), ('--relabel', 2), ('--updates', 0), ('--seeds', -1),
-    ('--evaluate-every', 0), ('--device', 'tpu'), ('--noise-dim', 0), ('--average-decay', 1.2), ('--finetune-updates', 0), ('--kappa', 'nan')])
+    ('--evaluate-every', 0), ('--device', 'tpu'), ('--noise-dim', 0), ('--average-decay', 1.2), ('--finetune-updates', 0), ('--kappa', 'nan'),
+    ('--dynamics-lr', -1), ('--momentum', 1), ('--jitter', 'nan'), ('--scaler-floor', 'inf'), ('--policy-lr', 'inf'), ('--seeds', 2**64)])
 def test_refuses_numbers_out_of_range(capsys, data, tmp_path, option, value):
     refused(capsys, train_args(data, tmp_path/'x', option, str(value)), option.strip('-').replace('-', '_') if option not in ('--device', '--seeds', '--updates', '--evaluate-every') else option.strip('-'), 'allowed')
 
@@ -177,6 +217,8 @@ def test_refuses_bad_collection(capsys, tmp_path):
     refused(capsys, ['collect', 'PointReach', '--random-eps', '1.5', *out], 'random_eps', 'allowed')
     refused(capsys, ['collect', 'PointReach', '--behaviour', 'export', *out], 'export', 'expert')
     refused(capsys, ['collect', 'PointReach', '--out', tmp_path/'x.txt'], 'x.txt', '.npz')
+    refused(capsys, ['collect', 'PointReach', '--seed', '1000000', *out], 'test episodes', 'allowed')
+    refused(capsys, ['collect', 'FetchReach', '--workers', '-1', *out], 'workers', 'allowed')
     assert not list(tmp_path.iterdir())
 
 def test_refuses_another_config_and_keeps_the_run(capsys, data, run):
@@ -189,6 +231,14 @@ def test_restart_begins_anew(data, tmp_path):
     assert main(train_args(data, tmp_path/'r', '--updates', '60', method='gcsl'))==0
     assert main(train_args(data, tmp_path/'r', '--updates', '40', '--restart', method='gcsl'))==0
     assert pd.read_csv(tmp_path/'r'/'metrics.csv').step.max()==40
+
+def test_refused_restart_throws_nothing_away(capsys, data, run):
+    before = {p.name: p.read_bytes() for p in run.iterdir()}
+    refused(capsys, ['train', 'goplan', 'PointReach', '--data', data, '--out', run, '--restart', '--device', 'cuda:99'], 'cuda')
+    assert {p.name: p.read_bytes() for p in run.iterdir()}==before
+
+def test_options_may_stand_before_the_method(data, tmp_path):
+    assert main(['train', '--out', str(tmp_path/'r'), 'bc', 'PointReach', '--data', str(data), '--updates', '20'])==0
 
 def test_refuses_damaged_checkpoint(capsys, data, run, tmp_path):
     shutil.copytree(run, tmp_path/'r')
@@ -207,6 +257,7 @@ def test_refuses_what_is_no_run(capsys, tmp_path):
     refused(capsys, ['evaluate', tmp_path], 'config.json')
     (tmp_path/'config.json').write_text('{"method": "goplan"}')
     refused(capsys, ['evaluate', tmp_path], 'config.json')
+    refused(capsys, ['report', tmp_path], 'config.json')
     refused(capsys, ['report', tmp_path/'nothing'], 'nothing')
 
 def test_refuses_folder_that_cannot_be_written(capsys, data, tmp_path):
@@ -219,6 +270,8 @@ def test_refuses_wrong_evaluation(capsys, run, data, tmp_path):
     refused(capsys, ['evaluate', run, '--episodes', '0'], 'episodes', 'allowed')
     refused(capsys, ['evaluate', run, '--task', 'FetchReach'], 'FetchReach', 'PointReach')
     refused(capsys, ['evaluate', run, '--action-noise', '-1'], 'noise', 'allowed')
+    refused(capsys, ['demo', '--episodes', '0', '--out', tmp_path/'d', '--data', data], 'episodes', 'allowed')
+    refused(capsys, train_args(data, tmp_path/'small', '--buffer-transitions', '10'), 'buffer_transitions', 'allowed')
     refused(capsys, ['evaluate', run, '--video', tmp_path/'a.mp4', '--episodes', '2'], 'a.mp4', '.gif')
     assert main(train_args(data, tmp_path/'bc', '--updates', '10', method='bc'))==0
     refused(capsys, ['evaluate', tmp_path/'bc', '--planner'], 'planner', 'allowed')

@@ -99,6 +99,17 @@ def test_rows_say_what_they_are(whole):
     card = next(iter(cards.values()))
     assert len(card['cell']['data']['sha256'])==64 and card['versions']['torch'] and card['data']['return_mean']>0
 
+def test_planners_and_world_look_at_one_agent_in_many_ways(data, tmp_path, capsys):
+    "The commands, not only their cells: a table is printed, the numbers of each planner stand in the description."
+    how = ['--tasks', 'PointRooms', '--data', str(data), '--seeds', '0', '--preset', 'ours', '--updates', '20', '--batch-size', '16', '--episodes', '1', '--workers', '1', '--out', str(tmp_path)]
+    assert main(['bench', 'planners', *how])==0 and main(['bench', 'world', *how])==0
+    said = capsys.readouterr().out
+    assert 'GOPlan2, one-step ours' in said and 'GOPlan2, real world ours' in said
+    rows, cards, _ = read_results(tmp_path)
+    assert set(rows[rows.bench=='world'].arm.dropna()) >= {'policy', 'planner', 'world'}
+    planned = next(c for c in cards.values() if c['bench']=='planners')['cell']['plans']
+    assert planned['one-step']['lookahead']==0 and planned['long']['candidates']==20 and set(planned)=={a.removeprefix('planner:') for a in rows.arm.unique() if ':' in str(a)}
+
 def test_a_failing_cell_is_recorded_and_stops_nobody(data, tmp_path, capsys):
     good = cells(data, methods=('bc',))[0]
     bad = replace(good, method='gcsl', config=tiny('gcsl'), worlds=(('FetchReach', 0.),))     # widths do not fit: found out in the worker
@@ -131,7 +142,8 @@ def test_wrong_use_costs_one_line(data, tmp_path, capsys):
     for args, words in ((['tabel1'], ('nearest: table1',)), (['table1', '--tasks', 'PointRoms'], ('nearest: PointRooms',)), (['table1', '--methods', 'goplam'], ('nearest: goplan',)),
                         (['table1', '--engine', 'dask'], ('allowed: local',)), (['table1', '--seeds', '1', '1'], ('different numbers',)), (['table1', '--workers', '0'], ('--workers 0',)),
                         (['table1', '--updates', '0'], ('--updates 0',)), (['table1', '--tasks'], ('tasks',)), (['table1', '--methods', 'bc', 'bc'], ('only once',)),
-                        (['table5', '--tasks', 'FetchPush-Right2Left'], ('FetchPush-Right2Right',)), (['table1', '--preset', 'lapto'], ('nearest: laptop',))):
+                        (['table5', '--tasks', 'FetchPush-Right2Left'], ('FetchPush-Right2Right',)), (['table1', '--preset', 'lapto'], ('nearest: laptop',)),
+                        (['fig2', '--methods', 'bc'], ('fig2 has no --methods',)), (['fig5', '--data', data, '--tasks', 'FetchReach-Noise0.5'], ('allowed is FetchReach',))):
         refused(capsys, ['bench', *args, *out], *words)
     refused(capsys, ['bench', 'table1', '--tasks', 'PointRooms', '--data', tmp_path/'no.npz', '--out', tmp_path/'x'], 'no.npz', 'goplan collect PointRooms')
     (tmp_path/'file').write_text('')

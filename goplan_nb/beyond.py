@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BLOCK', 'FORK', 'fork_step', 'ForkEnv', 'around', 'fork_data', 'real_look_ahead', 'evaluate_in_world']
 
-# %% ../nbs/38_beyond.ipynb #8f58736f
+# %% ../nbs/38_beyond.ipynb #2191960a
 from collections.abc import Sequence
 import numpy as np
 import torch
@@ -13,8 +13,7 @@ from torch import Tensor
 from .core import Env, Episodes, Task
 from .planner import Policy, Value, wider_proposals
 from .points import ARENA, PointEnv, resolve
-from .tasks import rollout
-from .train import TEST_SEED
+from .tasks import TEST_SEED, rollout
 
 # %% ../nbs/38_beyond.ipynb #8d5b50df
 BLOCK = (-1.5, 1.5, -1.5, 1.5) # x_min, x_max, y_min, y_max of the obstacle

@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['BLOCK', 'FORK', 'fork_step', 'ForkEnv', 'around', 'fork_data', 'real_look_ahead', 'evaluate_in_world']
 
-# %% ../nbs/38_beyond.ipynb #2191960a
+# %% ../nbs/38_beyond.ipynb #f2a6f1d0
 from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from .core import Env, Episodes, Task
+from .core import Agent, Env, Episodes, Task
 from .planner import Policy, Value, wider_proposals
 from .points import ARENA, PointEnv, resolve
 from .tasks import TEST_SEED, rollout
@@ -64,7 +64,7 @@ def fork_data(
         return torch.where(draw(torch.rand, 1)<random_eps, 2*draw(torch.rand, 2)-1, wanted)[None]
     return rollout(ForkEnv(), act, [(seed, i) for i in range(episodes)]).map(lambda x: x[0])
 
-# %% ../nbs/38_beyond.ipynb #7f46995a
+# %% ../nbs/38_beyond.ipynb #fe443aa7
 @torch.no_grad()
 def real_look_ahead(
     env:Env,       # the worlds to look ahead in, S * P of them, not moved
@@ -89,7 +89,7 @@ def real_look_ahead(
     return torch.where(running, gamma**(k+1)*value(s, g), score).unflatten(1, (P, C))
 
 def evaluate_in_world(
-    agent,           # a `GOPlan` whose planner looks short
+    agent:Agent,     # a `GOPlan`, its planner a short one
     episodes:int=30, # n, per seed
 )->Episodes:         # (S, n, ...)
     "`evaluate` of a planner that tries its candidates out in the real world: what perfect models would give."

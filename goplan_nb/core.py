@@ -250,16 +250,17 @@ def nearest(
     hint = f'nearest: {", ".join(close)}; ' if close else ''
     raise BadInput(f'unknown {what} {name!r}; {hint}allowed: {", ".join(allowed)}')
 
-# %% ../nbs/00_core.ipynb #c89aff8e
+# %% ../nbs/00_core.ipynb #3ef7695c
 def in_range(
     config:object,                   # a dataclass
-    **limits:tuple[float,float],     # field = (least, greatest), both allowed
+    **limits:tuple[float,float|None], # field = (least, greatest), both allowed; greatest inf: anything finite, `None`: infinity, too
 )->None:
     "A `BadInput` if a field lies outside its limits; NaN lies outside of everything."
     for name, (low, high) in limits.items():
         value = getattr(config, name)
-        if not low<=value<=high or value==float('inf'):
-            raise BadInput(f'{name} is {value}; allowed: {low:g} {"and more, finite" if high==float("inf") else f"to {high:g}"}')
+        if not low<=value or not (high is None or value<=high and value<float('inf')):
+            above = 'and more' if high is None else 'and more, finite' if high==float('inf') else f'to {high:g}'
+            raise BadInput(f'{name} is {value}; allowed: {low:g} {above}')
 
 # %% ../nbs/00_core.ipynb #db8ee17a
 def size(

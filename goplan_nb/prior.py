@@ -16,7 +16,7 @@ from .families import Family, FamilyConfig
 from .losses import advantage, discriminator_loss, exp_weight, generator_loss, td_target, value_loss
 from .nets import descend, frozen, mlp, optimiser, polyak
 
-# %% ../nbs/30_prior.ipynb #f025bea9
+# %% ../nbs/30_prior.ipynb #1cfee2d0
 @dataclass(frozen=True)
 class PriorConfig(FamilyConfig):
     "Every number of the prior policy and its value."
@@ -31,7 +31,7 @@ class PriorConfig(FamilyConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        in_range(self, gamma=(0, 1), polyak_rate=(0, 1), beta=(0, inf), weight_cap=(1e-12, inf), value_lr=(1e-12, inf), polyak_every=(1, inf))
+        in_range(self, gamma=(0, 1), polyak_rate=(0, 1), beta=(0, inf), weight_cap=(1e-12, None), value_lr=(1e-12, inf), polyak_every=(1, inf))
 
 # %% ../nbs/30_prior.ipynb #165e0bf0
 @torch.no_grad()

@@ -19,7 +19,7 @@ from .imitation import Imitation
 from .losses import exp_weight, imitation_loss, td_target
 from .nets import descend, frozen, load_optimiser, mlp, optimiser, optimiser_state, polyak
 
-# %% ../nbs/24_weighted.ipynb #a4531c4e
+# %% ../nbs/24_weighted.ipynb #0e307b4d
 @dataclass(frozen=True)
 class WeightedConfig:
     "Every number of WGCSL, GEAW and GOAT; defaults are WGCSL's."
@@ -47,7 +47,7 @@ class WeightedConfig:
 
     def __post_init__(self):
         share, positive, any_ = (0, 1), (1e-12, inf), (0, inf)
-        in_range(self, relabel=share, restored=share, gamma=(0, .9999), beta=any_, cap=positive, percentile=(0, 100), percentile_step=positive,
+        in_range(self, relabel=share, restored=share, gamma=(0, .9999), beta=any_, cap=(1e-12, None), percentile=(0, 100), percentile_step=positive,
             below=share, queue=(1, inf), critics=(1, inf), doubt=any_, expectile=(.01, .99), updates=(1, inf), batch_size=(1, inf),
             hidden=(1, inf), lr=positive, polyak_rate=share, polyak_every=(1, inf), scaler_floor=any_)
 

@@ -9,6 +9,7 @@ import goplan_nb.bench as bench
 from goplan_nb.bench import Cell, run_cells
 from conftest import refused
 from goplan_nb.cli import main
+from goplan_nb.planner import PlanConfig
 from goplan_nb.report import read_results
 from goplan_nb.train import preset
 
@@ -99,8 +100,9 @@ def test_rows_say_what_they_are(whole):
     card = next(iter(cards.values()))
     assert len(card['cell']['data']['sha256'])==64 and card['versions']['torch'] and card['data']['return_mean']>0
 
-def test_planners_and_world_look_at_one_agent_in_many_ways(data, tmp_path, capsys):
+def test_planners_and_world_look_at_one_agent_in_many_ways(data, tmp_path, capsys, monkeypatch):
     "The commands, not only their cells: a table is printed, the numbers of each planner stand in the description."
+    monkeypatch.setattr(bench, 'PLANS', {'long': PlanConfig(candidates=3, copies=2, lookahead=2), 'one-step': PlanConfig(candidates=2, copies=1, lookahead=0, bootstrap=True)})
     how = ['--tasks', 'PointRooms', '--data', str(data), '--seeds', '0', '--preset', 'ours', '--updates', '20', '--batch-size', '16', '--episodes', '1', '--workers', '1', '--out', str(tmp_path)]
     assert main(['bench', 'planners', *how])==0 and main(['bench', 'world', *how])==0
     said = capsys.readouterr().out
@@ -108,7 +110,7 @@ def test_planners_and_world_look_at_one_agent_in_many_ways(data, tmp_path, capsy
     rows, cards, _ = read_results(tmp_path)
     assert set(rows[rows.bench=='world'].arm.dropna()) >= {'policy', 'planner', 'world'}
     planned = next(c for c in cards.values() if c['bench']=='planners')['cell']['plans']
-    assert planned['one-step']['lookahead']==0 and planned['long']['candidates']==20 and set(planned)=={a.removeprefix('planner:') for a in rows.arm.unique() if ':' in str(a)}
+    assert planned['one-step']['lookahead']==0 and planned['long']['candidates']==3 and set(planned)=={a.removeprefix('planner:') for a in rows.arm.unique() if ':' in str(a)}
 
 def test_a_failing_cell_is_recorded_and_stops_nobody(data, tmp_path, capsys):
     good = cells(data, methods=('bc',))[0]

@@ -64,7 +64,7 @@ def fork_data(
         return torch.where(draw(torch.rand, 1)<random_eps, 2*draw(torch.rand, 2)-1, wanted)[None]
     return rollout(ForkEnv(), act, [(seed, i) for i in range(episodes)]).map(lambda x: x[0])
 
-# %% ../nbs/38_beyond.ipynb #fe443aa7
+# %% ../nbs/38_beyond.ipynb #d5859000
 @torch.no_grad()
 def real_look_ahead(
     env:Env,       # the worlds to look ahead in, S * P of them, not moved
@@ -83,9 +83,10 @@ def real_look_ahead(
     g, a = goals.repeat_interleave(C, 1), first.flatten(1, 2)                  # (S, P C, ...)
     score, running = a.new_zeros(a.shape[:2]), torch.ones(a.shape[:2], dtype=torch.bool, device=a.device)
     for k in range(lookahead+1):
+        if k: a = policy(s, g, None)
         s = scratch.step(a.flatten(0, 1)).to(g).unflatten(0, (S, P*C))
         reached = running & (task.reward(s, g)>0)
-        score, running, a = score+reached*gamma**k, running & ~reached, policy(s, g, None)
+        score, running = score+reached*gamma**k, running & ~reached
     return torch.where(running, gamma**(k+1)*value(s, g), score).unflatten(1, (P, C))
 
 def evaluate_in_world(

@@ -270,11 +270,11 @@ class Demo:
         print(f'\n{task.name}, {len(self.seeds)} seed(s), {self.episodes} test episodes each; published: GOPlan, Table 1 (5 seeds)\n\n{table_text(table(rows))}\n')
         print(f'report: {write_report(self.out)}')
 
-# %% ../nbs/44_cli.ipynb #2f4d08f7
+# %% ../nbs/44_cli.ipynb #7f32cb2b
 @dataclass
 class Bench:
     "Make a table or figure of the paper again: tidy CSV, report and table; the same command resumes, further tasks, methods and seeds add up."
-    name:Positional[str]               # table1, table2, table5, fig2, fig5, fig6, fig7, ours, planners, world, precision
+    name:Positional[str]               # table1, table2, table5, fig2, fig5, fig6, fig7, ours, planners, world, precision, samples
     out:Path|None=None                 # folder; default runs/NAME
     tasks:tuple[str,...]|None=None     # rows: tasks or small sets (FetchPush-s); default: all of the table
     methods:tuple[str,...]|None=None   # default: all of the table

@@ -15,7 +15,7 @@ from .core import Rngs, in_range
 from .losses import cvae_loss, gaussian_loss
 from .nets import descend, frozen, mlp, optimiser, polyak
 
-# %% ../nbs/29_families.ipynb #a29b7582
+# %% ../nbs/29_families.ipynb #31a3a6ca
 @dataclass(frozen=True)
 class FamilyConfig:
     "The numbers of a policy that draws actions from noise."
@@ -32,12 +32,13 @@ class FamilyConfig:
     kl_weight:float=.02     # CVAE: price of the code; ours, the best of five on Figure 2
     components:int=4        # mixture: number of means, K; ours
     sigma:float=.3          # mixture: deviation around each mean, action units; ours
+    share_power:float=1.    # mixture: samples choose mean k with a chance proportional to p_k to this power, 0 and more; ours
     # differs: an average of the policy's weights acts and plans; in the paper the network itself
 
     def __post_init__(self):
         positive, share = (1e-12, inf), (0, 1)
         in_range(self, hidden=(1, inf), policy_lr=positive, average_decay=share, noise_dim=(1, inf), momentum=(0, .99999), memory=(0, .99999),
-            switches=(0, self.noise_dim), code_dim=(1, inf), kl_weight=(0, inf), components=(1, inf), sigma=positive)
+            switches=(0, self.noise_dim), code_dim=(1, inf), kl_weight=(0, inf), components=(1, inf), sigma=positive, share_power=(0, inf))
 
 # %% ../nbs/29_families.ipynb #8814ac0f
 class Family(nn.Module):
@@ -134,7 +135,7 @@ def mixture_loss(
     distance = (actions[..., None, :]-means).square().sum(-1)                  # (S, B, K)
     return -sigma**2*(weights*(logits-distance/(2*sigma**2)).logsumexp(-1)).mean(-1)
 
-# %% ../nbs/29_families.ipynb #a0c669a5
+# %% ../nbs/29_families.ipynb #96524beb
 class Mixture(Family):
     "K means and their shares; the noise chooses among the means."
     def __init__(self,
@@ -154,7 +155,9 @@ class Mixture(Family):
         "Actions, (S, B, d_a); without noise the likeliest mean."
         logits, means = self.parts(self.average, observations, goals)
         if noise is None: chosen = logits.argmax(-1, keepdim=True)
-        else: chosen = (logits.exp().cumsum(-1)[..., :-1]<torch.special.ndtr(noise)).sum(-1, keepdim=True)
+        else:
+            shares = (self.config.share_power*logits).softmax(-1)
+            chosen = (shares.cumsum(-1)[..., :-1]<torch.special.ndtr(noise)).sum(-1, keepdim=True)
         return means.gather(-2, chosen[..., None].expand(*chosen.shape, means.shape[-1])).squeeze(-2)
 
     def learn(self, observations, goals, actions, weights, rngs):

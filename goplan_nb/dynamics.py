@@ -65,7 +65,7 @@ def mean(self:Dynamics,
     spread = disagreement(changes) if self.members>1 else observations.new_zeros(observations.shape[:-1])
     return observations+changes.mean(1), spread
 
-# %% ../nbs/32_dynamics.ipynb #93f25f48
+# %% ../nbs/32_dynamics.ipynb #081799ae
 def deal(
     rngs:Rngs,     # shuffles, one generator per seed
     groups:int,    # P, dealt separately
@@ -73,7 +73,7 @@ def deal(
     members:int,   # N
     counts:Sequence[int]|None=None, # how many of the P groups each seed really has
 )->Tensor:         # (S, P, R): slots, all different within a group; slot // ceil(R/N) is the member
-    "A slot for every row, at random: each member has ceil(R/N) slots, so all get equally many rows."
+    "A slot for every row, at random: each member has ceil(R/N) slots, so at most as many rows; equally many if N divides R."
     # differs: the paper draws a member for each row on its own; a shuffle keeps the chances and evens out the numbers
     share = -(-rows//members)
     return rngs.uniform(groups, members*share, counts=counts).argsort(-1)[..., :rows]

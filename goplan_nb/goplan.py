@@ -126,14 +126,14 @@ def update(self:GOPlan,
     self.step += 1
     return metrics
 
-# %% ../nbs/35_goplan.ipynb #85d7992f
+# %% ../nbs/35_goplan.ipynb #cbf4a98d
 @patch
 def policy(self:GOPlan,
     observations:Tensor, # raw units, (S, ..., d_s)
     goals:Tensor,        # raw units, (S, ..., d_g)
-    noise:Tensor|None,   # z, (S, ..., d_z); `None`: z = 0
+    noise:Tensor|None,   # z, (S, ..., d_z); `None`: the likeliest action of the family, for a GAN z = 0
 )->Tensor:               # (S, ..., d_a)
-    "Actions of the averaged generator, any middle axes."
+    "Actions of the averaged policy, any middle axes."
     xs = [self.state_scaler(observations), self.goal_scaler(goals)]+([] if noise is None else [noise])
     return rows(self.prior.act, *xs)
 
@@ -143,7 +143,7 @@ def act(self:GOPlan,
     observations:Tensor, # (S, N, d_s)
     goals:Tensor,        # (S, N, d_g)
 )->Tensor:               # (S, N, d_a)
-    "GOPlan: the policy alone, with z = 0 as in the released code."
+    "GOPlan: the policy alone, without noise as in the released code."
     return self.policy(observations, goals, None)
 
 # %% ../nbs/35_goplan.ipynb #b0ef3eaf
@@ -196,10 +196,10 @@ def fresh_rngs(self:GOPlan)->Rngs:
     "New generators from the same seeds: what looking at an agent uses, so that learning is not disturbed."
     return Rngs(self.seeds, self.device, self.dtype)
 
-# %% ../nbs/35_goplan.ipynb #c3b7b5ef
+# %% ../nbs/35_goplan.ipynb #f76a2fc3
 @patch
 def actor(self:GOPlan,
-    kind:str='policy', # 'policy': z = 0; 'sampled': z ~ N(0, I); 'planner': GOPlan2
+    kind:str='policy', # 'policy': without noise; 'sampled': z ~ N(0, I); 'planner': GOPlan2
 )->Callable[[Tensor,Tensor],Tensor]:
     "A way of acting with its own random numbers, so that looking never disturbs learning."
     nearest(kind, self.kinds, 'way of acting')

@@ -53,7 +53,7 @@ def _first_valid(valid):
     "Index of the first true entry on the last axis, and whether there is one."
     return valid.byte().argmax(-1, keepdim=True), valid.any(-1)
 
-# %% ../nbs/34_reanalysis.ipynb #0cfe6126
+# %% ../nbs/34_reanalysis.ipynb #5e39ee20
 def intra_jobs(
     data:Episodes,    # (N, ...), shared by all seeds
     task:Task,
@@ -68,7 +68,7 @@ def intra_jobs(
     t = (u[..., 1]*(L-1)).long()                        # 0 .. L-2
     k = (2+(u[..., 2]*(L-t-1)).long()).minimum(L-t)     # 2 .. L-t; 1 if the episode has no second step
     achieved = task.achieved_goal(data.observations)
-    # differs: Algorithm 1 lets the planner take as many steps as the data; the text, as here, demands fewer
+    # differs: Algorithm 1 lets the planner take one step more than the data; the text, as here, demands fewer
     i, valid = _first_valid((k>1) & ~task.success(achieved[e, t], achieved[e, t+k]))
     e, t, k = (x.gather(-1, i).squeeze(-1) for x in (e, t, k))
     return Jobs(data.observations[e, t], achieved[e, t+k], (k-1)*valid, e, t, k, valid)

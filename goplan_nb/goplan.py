@@ -56,7 +56,7 @@ class GOPlanConfig:
     @property
     def updates(self)->int: return self.pretrain_updates+self.iterations*self.finetune_updates
 
-# %% ../nbs/35_goplan.ipynb #507a138a
+# %% ../nbs/35_goplan.ipynb #be614020
 @patch
 def shortened(self:GOPlanConfig,
     updates:int, # wanted in all, 1 and more
@@ -74,7 +74,7 @@ LAPTOP = GOPlanConfig(prior=PriorConfig(hidden=256, noise_dim=16), dynamics_hidd
     finetune_updates=500, plan=PlanConfig(copies=5, lookahead=15), reanalysis=ReanalysisConfig(intra=200, inter=200))
 
 # better at the same number of updates, see 38_beyond: a mixture as the prior, short dreams that end in the value, data beside the dreams
-OURS = replace(LAPTOP, family='mixture', prior=PriorConfig(hidden=256, policy_lr=1e-3, average_decay=.995, share_power=3.), iterations=2,
+OURS = replace(LAPTOP, family='mixture', prior=PriorConfig(hidden=256, policy_lr=1e-3, average_decay=.995), iterations=2,
     plan=PlanConfig(candidates=8, copies=1, lookahead=4, bootstrap=True, shaken=8), offline=.5, relabel_dreams=.5,
     reanalysis=ReanalysisConfig(intra=500, inter=500, quantile=.99))
 

@@ -9,7 +9,7 @@ __all__ = ['ARMS_OF', 'PLANS', 'HERE', 'FOLDER', 'ENGINES', 'ROWS', 'CELLS', 'TA
            'table2', 'fig5', 'fig6', 'fig7', 'ours', 'planners', 'world', 'precision', 'samples_of', 'check_ask',
            'bench']
 
-# %% ../nbs/42_bench.ipynb #435408c9
+# %% ../nbs/42_bench.ipynb #6c679807
 import hashlib, json, os, shutil, subprocess, sys, tempfile, time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -33,7 +33,7 @@ from .plots import COLOURS, new_figure, png_bytes
 from .report import bench_table, bench_text, read_results, write_bench_report
 from .tasks import GROUPS, get_task, last_reward, returns, task_names
 from .toy import FAMILIES, FORKS, SHARES, Fork, claims, draw_panel, draw_samples, even_states, fig2_rows, samples
-from .train import METHODS, commit, config_dict, differing, evaluate, flatten, load_agent, make_agent, method_class, preset, train_run
+from .train import METHODS, commit, config_dict, differing, evaluate, load_agent, make_agent, method_class, preset, train_run
 
 # %% ../nbs/42_bench.ipynb #9c925c1d
 def run_parts(
@@ -334,7 +334,7 @@ def on_ray(
     finally:
         if mine: ray.shutdown()
 
-# %% ../nbs/42_bench.ipynb #2865b28e
+# %% ../nbs/42_bench.ipynb #e93ecff0
 FOLDER = Path('data')  # of the catalogue's datasets
 
 def _facts(path, task, known):
@@ -362,8 +362,7 @@ def finished(
         if other.stem!=cell.name and shared:
             raise BadInput(f'{other} holds seed(s) {", ".join(map(str, sorted(shared)))} in another group; use the same --seeds, wholly new ones, or another --out')
         if not sha256: new['data']['sha256'] = old.get('data', {}).get('sha256')
-        usual = flatten(config_dict(type(cell.config)()), 'config|')   # a number that did not exist then had its default
-        _same(other, usual|flatten(old)|dict(seeds=new['seeds']), new)
+        _same(other, old|dict(seeds=new['seeds']), new)
     return card.with_suffix('.csv').exists()
 
 def _same(path, old, new):

@@ -203,13 +203,14 @@ def commit()->str:
     try: return subprocess.run(['git', 'describe', '--always', '--dirty'], cwd=here, capture_output=True, text=True, timeout=10).stdout.strip() or 'unknown'
     except (OSError, subprocess.SubprocessError): return 'unknown'
 
-# %% ../nbs/23_train.ipynb #b1e10d78
+# %% ../nbs/23_train.ipynb #b599799f
 def differing(
     old:dict, # a stored description
     new:dict, # the wanted one
 )->list[str]: # 'field: old -> new'
-    "The fields in which two runs differ."
-    a, b = flatten(old), flatten(new)
+    "The fields in which two runs differ; a number that did not exist when the old one was stored had its default."
+    usual = dict(config=config_dict(type(preset(new['method'], 'paper'))())) if new.get('method') in METHODS and 'config' in new else {}
+    a, b = flatten(usual)|flatten(old), flatten(new)
     return [f'{k.replace("|", ".")}: {a.get(k, "absent")} -> {b.get(k, "absent")}' for k in sorted({*a, *b}) if a.get(k)!=b.get(k)]
 
 def describe(

@@ -131,13 +131,13 @@ def onnx_graph(
     checker.check_model(model)
     return model
 
-# %% ../nbs/36_acting.ipynb #bc68c468
+# %% ../nbs/36_acting.ipynb #5c565cd7
 def export_onnx(
     agent:Agent,      # trained
     path:str|Path,    # .onnx file to write
     seed:int=0,       # which of its seeds, counted from 0
     notes:dict[str,str]|None=None, # kept in the file
-)->float:             # greatest difference between the agent's actions and the exported network's, over 1,000 random inputs
+)->float:             # greatest difference between the agent's actions and those of the folded policy that is written, over 1,000 random inputs
     "Write a policy as an ONNX file, and say how far its actions are from the agent's."
     policy, task, rngs = fast_policy(agent, seed), agent.task, Rngs([0], agent.device, agent.dtype)
     s, g = (scaler.inverse(rngs.normal(1000, d)) for scaler, d in ((agent.state_scaler, task.d_s), (agent.goal_scaler, task.d_g)))

@@ -75,13 +75,13 @@ def cautious(
     "Towards the goal, the slower the nearer: half the strength at a distance of `caution`."
     return way/(length(way)+caution)
 
-# %% ../nbs/18_behaviours.ipynb #1822b273
+# %% ../nbs/18_behaviours.ipynb #cd059790
 def misjudge(
     goals:Tensor,     # (N, d_g)
     tolerance:float,  # of the task, in goal units
     amount:float=.2,  # largest error per axis, in tolerances
 )->Tensor:            # (N, d_g)
-    "Where it believes the goals to be: beside them by a fixed error, a zigzag of the goal's next coordinate."
+    "Where it believes the goals to be: beside them by a fixed error, a zigzag of the goal's coordinate before, cyclically."
     x = goals.roll(1, -1)/(4*tolerance)
     return goals+amount*tolerance*(4*(x-(x+.5).floor()).abs()-1)
 

@@ -315,7 +315,7 @@ class Picture(anywidget.AnyWidget):
         "Show another figure."
         self.png = base64.b64encode(png_bytes(fig)).decode()
 
-# %% ../nbs/45_play.ipynb #f61fbaec
+# %% ../nbs/45_play.ipynb #adce20bf
 def sliders(
     name:str,      # 'start', 'goal'
     low:Tensor,    # (d_g,)
@@ -329,7 +329,7 @@ def sliders(
 def numbers(
     config:PlanConfig, # what they begin with
 )->dict[str,widgets.Widget]:
-    "The controls of the planner and of reanalysis; the greatest values keep every answer below a second."
+    "The controls of the planner and of reanalysis; the greatest values keep every answer at about a second."
     whole = lambda text, value, most: widgets.IntSlider(value=value, min=1, max=most, description=text, continuous_update=False)
     return dict(candidates=whole('C', config.candidates, 20), copies=whole('copies (H)', config.copies, 4), lookahead=whole('ahead (K)', config.lookahead, 20),
         kappa=widgets.FloatSlider(value=config.kappa, min=0, max=20, step=.5, description='kappa', continuous_update=False),
@@ -358,12 +358,22 @@ class Playground(widgets.VBox):
         self._connect()
         self.refresh()
 
-# %% ../nbs/45_play.ipynb #18a750d3
+# %% ../nbs/45_play.ipynb #3d8a1f4f
 @patch
 def _connect(self:Playground):
+    self.acts.observe(self._own_numbers, 'value')                               # first: the picture is drawn with them
     for control in (self.acts, *self.start, *self.goal, *self.numbers.values()): control.observe(self._changed, 'value')
     self.picture.observe(lambda change: self.click(*change['new'][:2]), 'click')
     self.button.on_click(lambda _: self.reanalyse())
+
+@patch
+def _own_numbers(self:Playground, change):
+    "Another agent brings its own numbers; another way of acting of the same one does not."
+    if change['new'][0]==change['old'][0]: return
+    self.still = True
+    for k, w in self.numbers.items():
+        if k!='u': w.value = getattr(self.agents[change['new'][0]].config.plan, k)
+    self.still = False
 
 @patch
 def _changed(self:Playground, change=None):

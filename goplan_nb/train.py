@@ -34,10 +34,10 @@ def method_class(
     module, cls = METHODS[nearest(name, list(METHODS), 'method')].split(':')
     return getattr(import_module(f'goplan_nb.{module}'), cls)
 
-# %% ../nbs/23_train.ipynb #439b7bc3
+# %% ../nbs/23_train.ipynb #38363496
 def preset(
     method:str,         # one of `METHODS`
-    name:str='laptop',  # 'paper' or 'laptop'
+    name:str='laptop',  # 'paper', 'laptop', or what else the method has: 'ours' of goplan
 ):                      # the method's frozen config
     "The configuration of a method under a preset's name."
     presets = method_class(method).presets[method]

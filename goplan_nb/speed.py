@@ -164,7 +164,7 @@ def rate(
         passed = clock()-start
     return done/passed
 
-# %% ../nbs/43_speed.ipynb #41cfebc3
+# %% ../nbs/43_speed.ipynb #ca5b9a9e
 def agent_of(
     config:GOPlanConfig,
     device:torch.device,
@@ -186,7 +186,8 @@ def pretrain_work(config:GOPlanConfig, device:torch.device, seeds:Sequence[int]=
 def plan_work(config:GOPlanConfig, device:torch.device, states:int, counted:bool=False)->Work:
     "Plans for some states at once; `counted`: the operations are those executed, for planners that decide on the way."
     agent, data = agent_of(config, device)
-    s, g, rngs = data.observations[None, :states, 0], data.goals[None, :states], agent.fresh_rngs()
+    which, rngs = torch.arange(states)%len(data), agent.fresh_rngs()
+    s, g = data.observations[None, which, 0], data.goals[None, which]
     plan = lambda: (agent.plan(s, g, rngs), float(states))[1]
     return Work(plan, Needs(executed(plan)/states) if counted else plan_needs(agent.task, config))
 

@@ -310,7 +310,7 @@ def totals(
         out.append(dict(column=c, mean=x.mean(), iqm=iqm(x), low=low, high=high, beats=improvement(x, scores[against]), against=against, rows=len(common), seeds=S))
     return pd.DataFrame(out)
 
-# %% ../nbs/41_report.ipynb #63d01017
+# %% ../nbs/41_report.ipynb #f75ab96d
 def _colour(method, arm='policy'):
     "One colour per method."
     if arm=='planner': return COLOURS['planner']
@@ -359,7 +359,7 @@ def places_figure(
     columns:int=4,     # methods at most
 )->Figure:
     "Where on the table the goals were, and which were held at the end: a line of panels per method, a panel per task."
-    tests = rows[(rows.metric=='return') & rows.get('goal_x', pd.Series(np.nan, rows.index)).notna()]
+    tests = rows[(rows.metric=='return') & rows.arm.isin(['policy', 'planner']) & rows.get('goal_x', pd.Series(np.nan, rows.index)).notna()]
     tests = tests.assign(shown=[_column_name(m, v, 'laptop', a) for m, v, a in zip(tests.method, tests.variant, tests.arm)], where=tests.world.where(tests.world!='', tests.task))
     shown = sorted(tests.shown.unique(), key=lambda c: -tests[tests.shown==c].value.mean())[:columns]
     worlds = list(dict.fromkeys(tests['where']))

@@ -1,4 +1,4 @@
-# make run    the main job: FetchReach from logged data to a policy improved by planning, runs/demo/report.html
+# make run    the main job: FetchReach from logged data to a policy and a planner, runs/demo/report.html
 # make test   every test, closed by "N passed, N failed"
 PYTHON ?= python3
 BIN = .venv/bin
@@ -42,12 +42,12 @@ figures: .venv/installed
 	$(BIN)/nbdev_clean
 
 SEEDS ?= 0 1 2
-# the tables of the README: the main job with three seeds, and what is left of the table of all methods (days on two cores; TABLE="--tasks PointRooms --methods wgcsl goplan" for a part)
-TABLE ?= --preset laptop ours
+# the tables of the README: the main job with three seeds, and what is left of the table of all methods (days on two cores; TABLE="--tasks PointRooms --methods wgcsl goplan" for a part, PRESET=ours for one preset)
+PRESET ?= laptop ours
 results: .venv/installed
 	$(BIN)/goplan demo --seeds $(SEEDS) --out runs/laptop-FetchReach
 	cp runs/laptop-FetchReach/returns.csv data/results/laptop-FetchReach.csv
-	$(BIN)/goplan bench table1 $(TABLE) --seeds $(SEEDS) --out data/results/table1
+	$(BIN)/goplan bench table1 --preset $(PRESET) $(TABLE) --seeds $(SEEDS) --out data/results/table1
 
 SETS ?= easy
 # record datasets into data/: make datasets SETS="easy FetchPush-s"; without a name, the list: .venv/bin/python tools/datasets.py

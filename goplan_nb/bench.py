@@ -380,7 +380,7 @@ def _record_missing(cells):
     "Record the datasets of the catalogue that are not there; the same call again goes on where it stopped."
     for path in dict.fromkeys(c.path for c in cells):
         if path.exists(): continue
-        if path.parent!=FOLDER or path.stem not in CATALOGUE: raise BadInput(f'no dataset {path}; record it with: goplan collect {next(c.task for c in cells if c.path==path)} --out {path}')
+        if path.parent!=FOLDER or path.stem not in CATALOGUE: raise BadInput(f'no dataset {path}; allowed: a file that ends in .npz' if path.suffix!='.npz' else f'no dataset {path}; record it with: goplan collect {next(c.task for c in cells if c.path==path)} --out {path}')
         with tqdm(total=CATALOGUE[path.stem].episodes, desc=f'recording {path.stem}', unit='episode', dynamic_ncols=True) as bar: record(path.stem, path.parent, progress=bar.update)
 
 # %% ../nbs/42_bench.ipynb #efabf0b3

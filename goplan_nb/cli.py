@@ -104,8 +104,8 @@ class Info:
 @dataclass
 class Convert:
     "Carry a dataset between .npz, the published .pkl (o, u, g, ag) and minari:ID; nothing is unpickled, nothing is lost on failure."
-    src:Positional[str]   # FILE.npz, FILE.pkl or minari:ID
-    dst:Positional[str]   # FILE.npz, FILE.pkl or minari:ID
+    src:Positional[str]   # from: FILE.npz, FILE.pkl or minari:ID
+    dst:Positional[str]   # to: FILE.npz, FILE.pkl or minari:ID
     task:str|None=None    # name of the task, for sources that do not say
     force:bool=False      # replace what is there
 
@@ -249,7 +249,7 @@ def evaluate_arms(
 # %% ../nbs/44_cli.ipynb #ddc1706d
 @dataclass
 class Demo:
-    "The main job: FetchReach from logged data to a policy improved by planning, with a report."
+    "The main job: FetchReach from logged data to a policy and a planner, with a report."
     out:Path=Path('runs/demo')        # folder of the run
     data:Path=Path('data/FetchReach.npz') # read if it is there, else collected: 2,000 episodes
     task:str='FetchReach'             # name of the task

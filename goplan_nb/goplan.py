@@ -33,7 +33,7 @@ class GOPlanConfig:
     family:str='gan'              # the prior policy: gan, cvae, gaussian (Table 2), mixture (ours)
     batch_size:int=512            # transitions per update, 2 and more; Table 3
     relabel:float=1.              # chance of a goal from the future in pretraining; released code
-    pretrain_updates:int=500_000  # Table 3
+    pretrain_updates:int=500_000  # of the first stage, on the data; Table 3
     iterations:int=10             # I, rounds of reanalysis and fine-tuning; Table 3
     finetune_updates:int=1000     # per round; Table 3
     members:int=3                 # N, dynamics models; Table 3
@@ -44,7 +44,7 @@ class GOPlanConfig:
     buffer_transitions:int=2_000_000 # size of the reanalysis buffer; Table 3
     scaler_floor:float=.05        # least deviation when standardising, raw units; released code
     jitter:float=1e-4             # noise on standardised states and goals of a batch; released code
-    precision:str='auto'          # of the products of policy and models while learning and planning, one of `PRECISIONS`; released code float32
+    precision:str='auto'          # of the products of policy and models while learning and planning, auto, float32, bfloat16 or rounded; released code float32
 
     # differs: appendix C trains the models with a step size of 1e-4; the released code with 1e-3
     def __post_init__(self):

@@ -324,7 +324,7 @@ def bench_curves(
     curves = rows[rows.metric=='return/policy']
     curves = curves.assign(panel=[_row_name(*x) for x in zip(curves.task, curves.data, curves.world, curves.noise)])
     panels = list(dict.fromkeys(curves.panel))
-    fig, axs = new_figure(min(4, len(panels)), 3., 2.4, rows=-(-len(panels)//4), squeeze=False)
+    fig, axs = new_figure(min(5, len(panels)), 2.5, 2.1, rows=-(-len(panels)//5), squeeze=False, sharey=True)
     for ax in axs.flat[len(panels):]: ax.axis('off')
     for ax, panel in zip(axs.flat, panels):
         for (method, variant, preset), part in curves[curves.panel==panel].groupby(['method', 'variant', 'preset'], sort=False):

@@ -174,7 +174,7 @@ def read_run(
 )->dict:             # method, task, seeds, config, ...
     "The description of a run."
     path = Path(folder)/'config.json'
-    if not path.exists(): raise BadInput(f'{folder} holds no run: {path.name} is missing')
+    if not path.exists(): raise BadInput(f'{folder} holds no run: {path.name if path.parent.exists() else "the folder"} is missing')
     try: run = json.loads(path.read_text())
     except ValueError: raise BadInput(f'{path} is not JSON') from None
     lacks = [k for k in (*FIXED, 'versions', 'commit') if k not in run] if isinstance(run, dict) else ['a table']

@@ -197,8 +197,9 @@ def run_cell(
         look = lambda world, noise: evaluate_in_world(agent, job['episodes']) if kind=='world' else evaluate(agent, get_task(world), job['episodes'], kind, action_noise=noise)
         parts += [cell_rows(job, arm, world, noise, look(world, noise), agent.step) for world, noise in job['worlds']]
     rows = pd.concat(parts, ignore_index=True)
+    known = {n: run['versions'][n] for n in ('torch', 'mujoco')} | ({'products': agent.precision} if hasattr(agent, 'precision') else {})
     rows = rows.assign(method=job['method'], variant=job['variant'], task=job['task'], data=job['data']['name'], preset=job['preset'], commit=run['commit'],
-        versions=' '.join([*(f'{n}={run["versions"][n]}' for n in ('torch', 'mujoco')), *(f'products={p}' for p in [getattr(agent, 'precision', None)] if p)]))
+        versions=' '.join(f'{n}={v}' for n, v in known.items()))
     first = ['method', 'variant', 'task', 'data', 'preset', 'arm', 'world', 'noise', 'seed', 'step', 'episode', 'metric', 'value', 'last', 'commit', 'versions']
     rows = rows.astype(dict(episode='Int64', last='Int64'))
     return rows[first+[c for c in rows.columns if c not in first]].to_csv(index=False, float_format='%.12g')

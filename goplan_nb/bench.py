@@ -6,8 +6,8 @@
 __all__ = ['ARMS_OF', 'PLANS', 'HERE', 'FOLDER', 'ENGINES', 'ROWS', 'CELLS', 'TASKS_OF', 'BENCHES', 'run_parts', 'fig2_figure',
            'fig2', 'fig2_table', 'Cell', 'cell_rows', 'run_cell', 'work', 'Job', 'reached', 'local', 'node_work',
            'on_ray', 'finished', 'run_cells', 'Ask', 'source', 'budget', 'arms_of', 'cells_of', 'table1', 'table5',
-           'table2', 'fig5', 'fig6', 'fig7', 'ours', 'planners', 'world', 'precision', 'samples_of', 'check_ask',
-           'bench']
+           'table2', 'fig5', 'fig6', 'fig7', 'ours', 'planners', 'world', 'precision', 'samples_of', 'curves',
+           'check_ask', 'bench']
 
 # %% ../nbs/42_bench.ipynb #6c679807
 import hashlib, json, os, shutil, subprocess, sys, tempfile, time
@@ -144,6 +144,7 @@ class Cell:
     episodes:int            # per seed, arm and world
     variant:str=''          # what differs from the preset, in a word
     places:bool=False       # whether rows tell where the object ended and where the goal was
+    curve_episodes:int=25   # per seed and way of acting, each time that it is looked at on the way
 
     @property
     def name(self)->str:    # of its files
@@ -153,6 +154,7 @@ class Cell:
         "The description that is stored beside the numbers."
         run = dict(method=self.method, variant=self.variant, task=self.task, preset=self.preset, seeds=self.seeds, config=config_dict(self.config),
             data=dict(name=self.data, sha256=sha256), arms=self.arms, worlds=self.worlds, episodes=self.episodes, places=self.places)
+        if self.curve_episodes!=25: run['curve_episodes'] = self.curve_episodes
         if plans := {p: vars(PLANS[p]) for arm in self.arms if (p := arm.partition(':')[2])}: run['plans'] = plans
         return json.loads(json.dumps(run))
 
@@ -186,7 +188,7 @@ def run_cell(
     agent = make_agent(job, device)
     run = dict(job, data=dict(job['data'], episodes=len(data)), versions=versions(), commit=commit())
     every = min(500, max(1, agent.updates//10))
-    train_run(folder, run, data, device, evaluate_every=every*max(1, agent.updates//(5*every)), checkpoint_every=every, log_every=every, quiet=True)
+    train_run(folder, run, data, device, evaluate_every=every*max(1, agent.updates//(5*every)), episodes=job.get('curve_episodes', 25), checkpoint_every=every, log_every=every, quiet=True)
     curves = pd.read_csv(folder/'metrics.csv', usecols=['seed', 'step', 'metric', 'value'])
     parts = [curves[curves.metric.str.startswith('return/')]]
     for arm in job['arms']:
@@ -565,8 +567,16 @@ def samples_of(ask:Ask)->list[Cell]:
     "A mixture whose samples repeat less of the log's blunders; the same cells with its plain shares are in table1."
     return cells_of('samples', replace(ask, preset=('ours',)), ask.tasks or ('PointRooms', 'Reacher', 'FetchReach', 'FetchPush-s', 'FetchPick-s'), ('goplan',), variant='power3', change=lambda c: replace(c, prior=replace(c.prior, share_power=3.)))
 
-CELLS:dict[str,Callable[[Ask],list[Cell]]] = dict(ours=ours, planners=planners, world=world, precision=precision, samples=samples_of, table1=table1, table2=table2, table5=table5, fig5=fig5, fig6=fig6, fig7=fig7)
-TASKS_OF = dict(ours=ROWS, planners=ROWS, world=ROWS, precision=ROWS, samples=ROWS, table1=ROWS, table2=ROWS, table5=tuple(REGIONS), fig5=('FetchReach', 'FetchReach-Noise0.5', 'FetchReach-Noise1.0', 'FetchReach-Noise1.5'), fig6=ROWS, fig7=ROWS)
+def curves(ask:Ask)->list[Cell]:
+    "How priors learn: the raw and the averaged generator, the mixture of `ours`, and two regressions beside them; 12,000 updates of the first stage, looked at every 2,000."
+    def only(c, **prior): return replace(c, iterations=0, pretrain_updates=c.updates, prior=replace(c.prior, **prior))
+    def make(preset, methods=('goplan',), **kwargs): return cells_of('curves', replace(ask, preset=(preset,), updates=ask.updates or 12_000), ask.tasks or ('PointRooms',), methods, curve_episodes=100, **kwargs)
+    look = dict(arms=lambda m: ('policy', 'sampled', 'planner'))
+    return (make('laptop', variant='raw', change=partial(only, average_decay=0.), **look)+make('laptop', variant='averaged', change=only, **look)
+        +make('ours', variant='averaged', change=only, **look)+make('laptop', ('wgcsl', 'gcsl')))
+
+CELLS:dict[str,Callable[[Ask],list[Cell]]] = dict(ours=ours, curves=curves, planners=planners, world=world, precision=precision, samples=samples_of, table1=table1, table2=table2, table5=table5, fig5=fig5, fig6=fig6, fig7=fig7)
+TASKS_OF = dict(ours=ROWS, curves=ROWS, planners=ROWS, world=ROWS, precision=ROWS, samples=ROWS, table1=ROWS, table2=ROWS, table5=tuple(REGIONS), fig5=('FetchReach', 'FetchReach-Noise0.5', 'FetchReach-Noise1.0', 'FetchReach-Noise1.5'), fig6=ROWS, fig7=ROWS)
 
 def check_ask(
     bench:str, # of `CELLS`

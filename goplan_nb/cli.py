@@ -274,13 +274,13 @@ class Demo:
 @dataclass
 class Bench:
     "Make a table or figure of the paper again: tidy CSV, report and table; the same command resumes, further tasks, methods and seeds add up."
-    name:Positional[str]               # table1, table2, table5, fig2, fig5, fig6, fig7, ours, planners, world, precision, samples
+    name:Positional[str]               # table1, table2, table5, fig2, fig5, fig6, fig7, ours, curves, planners, world, precision, samples
     out:Path|None=None                 # folder; default runs/NAME
     tasks:tuple[str,...]|None=None     # rows: tasks or small sets (FetchPush-s); default: all of the table
     methods:tuple[str,...]|None=None   # default: all of the table
-    seeds:tuple[int,...]|None=None     # trained side by side; default 0 1 2, fig2 0 to 4
+    seeds:tuple[int,...]|None=None     # trained side by side; default 0 1 2, fig2 and curves 0 to 4
     preset:tuple[str,...]=('laptop',)  # one or more; each method runs under those that it has
-    updates:int|None=None              # of every training, in all; default: 5000 with preset laptop, else those of the preset
+    updates:int|None=None              # of every training, in all; default: 5000 with preset laptop or ours, curves 12000, else those of the preset
     batch_size:int|None=None           # transitions per update; default: 256 with preset laptop, else those of the preset
     data:str|None=None                 # 'benchmark', 'expert', 'random' (in data/, recorded if missing), or a path with {task}; default benchmark, fig5 random
     episodes:int|None=None             # evaluated per seed; default 100, table5 200
@@ -292,7 +292,7 @@ class Bench:
 
     def run(self):
         out = self.out or Path('runs')/nearest(self.name, BENCHES, 'benchmark')
-        ask = Ask(self.tasks, self.methods, (0, 1, 2, 3, 4) if self.name=='fig2' else (0, 1, 2), self.preset, self.updates, self.batch_size, self.data or ('random' if self.name=='fig5' else 'benchmark'), self.episodes)
+        ask = Ask(self.tasks, self.methods, (0, 1, 2, 3, 4) if self.name in ('fig2', 'curves') else (0, 1, 2), self.preset, self.updates, self.batch_size, self.data or ('random' if self.name=='fig5' else 'benchmark'), self.episodes)
         if self.seeds is not None: ask = replace(ask, seeds=self.seeds)
         def track(steps, what): return tqdm(steps, desc=what, total=self.updates or 6000, unit='update', dynamic_ncols=True)
         text, failed = bench(self.name, out, ask, self.restart, track, engine=self.engine, workers=self.workers, keep=self.keep, address=self.address)

@@ -6,8 +6,8 @@
 __all__ = ['ARMS_OF', 'PLANS', 'HERE', 'FOLDER', 'ENGINES', 'ROWS', 'CELLS', 'TASKS_OF', 'BENCHES', 'run_parts', 'fig2_figure',
            'fig2', 'fig2_table', 'Cell', 'cell_rows', 'run_cell', 'work', 'Job', 'reached', 'local', 'node_work',
            'on_ray', 'finished', 'run_cells', 'Ask', 'source', 'budget', 'arms_of', 'cells_of', 'table1', 'table5',
-           'table2', 'fig5', 'fig6', 'fig7', 'ours', 'planners', 'world', 'precision', 'samples_of', 'curves',
-           'check_ask', 'bench']
+           'table2', 'fig5', 'fig6', 'fig7', 'ours', 'planners', 'world', 'precision', 'samples_of', 'weights_of',
+           'curves', 'check_ask', 'bench']
 
 # %% ../nbs/42_bench.ipynb #6c679807
 import hashlib, json, os, shutil, subprocess, sys, tempfile, time
@@ -531,13 +531,13 @@ def fig5(ask:Ask)->list[Cell]:
     return cells_of('fig5', ask, ask.tasks or noisy[:1], methods, worlds=lambda task: [(task, s) for s in sigmas])
 
 def fig6(ask:Ask)->list[Cell]:
-    "Both stages, and reanalysis of one kind only, with as many trajectories in all."
-    def only(kind): return lambda c: replace(c, reanalysis=replace(c.reanalysis, **{k: (c.reanalysis.intra+c.reanalysis.inter)*(k==kind) for k in ('intra', 'inter')}))
-    rows = ask.tasks or ('FetchPush-s',)
-    arms = lambda m: ('pretrained', 'pretrained-planner', 'policy', 'planner')
-    plain = lambda c: replace(c, prior=replace(c.prior, weighted=False))
-    return (cells_of('fig6', ask, rows, ('goplan',), arms=arms)+cells_of('fig6', ask, rows, ('goplan',), arms=arms, variant='unweighted', change=plain)
-        +[c for kind in ('intra', 'inter') for c in cells_of('fig6', ask, rows, ('goplan',), arms=lambda m: ('policy',), variant=kind, change=only(kind))])
+    "Both stages, both without weights, and reanalysis of one kind or of both in equal parts, with as many trajectories in all; what the preset does anyway is not trained twice."
+    def split(c, intra):
+        n = c.reanalysis.intra+c.reanalysis.inter
+        return replace(c, reanalysis=replace(c.reanalysis, intra=round(intra*n), inter=n-round(intra*n)))
+    changes = {'': lambda c: c, 'unweighted': lambda c: replace(c, prior=replace(c.prior, weighted=False)), 'intra': partial(split, intra=1), 'inter': partial(split, intra=0), 'both': partial(split, intra=.5)}
+    make = partial(cells_of, 'fig6', ask, ask.tasks or ('FetchPush-s',), ('goplan',), arms=lambda m: ('pretrained', 'pretrained-planner', 'policy', 'planner'))
+    return [c for name, change in changes.items() for c, plain in zip(make(variant=name, change=change), make()) if not name or c.config!=plain.config]
 
 def fig7(ask:Ask)->list[Cell]:
     "One, two, five, ten dynamics models."
@@ -560,12 +560,16 @@ def world(ask:Ask)->list[Cell]:
     return cells_of('world', ask, ask.tasks or ('PointRooms', 'FetchPush-s', 'FetchPick-s'), ('goplan',), 30, arms=lambda m: ('policy', 'planner', 'world'))
 
 def precision(ask:Ask)->list[Cell]:
-    "Products rounded as bfloat16 does; the same cells in float32 are in table1."
-    return cells_of('precision', ask, ask.tasks or ('PointRooms', 'FetchReach'), ('goplan',), variant='rounded', change=lambda c: replace(c, precision='rounded'))
+    "Products in float32, and rounded as bfloat16 does; table1 takes what the machine is best at."
+    return [c for p in ('float32', 'rounded') for c in cells_of('precision', ask, ask.tasks or ('PointRooms', 'FetchReach'), ('goplan',), variant=p, change=lambda c: replace(c, precision=p))]
 
 def samples_of(ask:Ask)->list[Cell]:
     "A mixture whose samples repeat less of the log's blunders; the same cells with its plain shares are in table1."
     return cells_of('samples', replace(ask, preset=('ours',)), ask.tasks or ('PointRooms', 'Reacher', 'FetchReach', 'FetchPush-s', 'FetchPick-s'), ('goplan',), variant='power3', change=lambda c: replace(c, prior=replace(c.prior, share_power=3.)))
+
+def weights_of(ask:Ask)->list[Cell]:
+    "How much may a lucky action count? `ours` with other greatest weights; the same cells with its own are in table1."
+    return [c for cap in (1., 10.) for c in cells_of('weights', replace(ask, preset=('ours',)), ask.tasks or ('PointRooms', 'SawyerReach', 'FetchPush-s', 'FetchPick-s'), ('goplan',), variant=f'cap{cap:.0f}', change=lambda c: replace(c, prior=replace(c.prior, weight_cap=cap)))]
 
 def curves(ask:Ask)->list[Cell]:
     "How priors learn: the raw and the averaged generator, the mixture of `ours`, and two regressions beside them; 12,000 updates of the first stage, looked at every 2,000."
@@ -575,8 +579,8 @@ def curves(ask:Ask)->list[Cell]:
     return (make('laptop', variant='raw', change=partial(only, average_decay=0.), **look)+make('laptop', variant='averaged', change=only, **look)
         +make('ours', variant='averaged', change=only, **look)+make('laptop', ('wgcsl', 'gcsl')))
 
-CELLS:dict[str,Callable[[Ask],list[Cell]]] = dict(ours=ours, curves=curves, planners=planners, world=world, precision=precision, samples=samples_of, table1=table1, table2=table2, table5=table5, fig5=fig5, fig6=fig6, fig7=fig7)
-TASKS_OF = dict(ours=ROWS, curves=ROWS, planners=ROWS, world=ROWS, precision=ROWS, samples=ROWS, table1=ROWS, table2=ROWS, table5=tuple(REGIONS), fig5=('FetchReach', 'FetchReach-Noise0.5', 'FetchReach-Noise1.0', 'FetchReach-Noise1.5'), fig6=ROWS, fig7=ROWS)
+CELLS:dict[str,Callable[[Ask],list[Cell]]] = dict(ours=ours, curves=curves, planners=planners, world=world, precision=precision, samples=samples_of, weights=weights_of, table1=table1, table2=table2, table5=table5, fig5=fig5, fig6=fig6, fig7=fig7)
+TASKS_OF = dict(ours=ROWS, curves=ROWS, planners=ROWS, world=ROWS, precision=ROWS, samples=ROWS, weights=ROWS, table1=ROWS, table2=ROWS, table5=tuple(REGIONS), fig5=('FetchReach', 'FetchReach-Noise0.5', 'FetchReach-Noise1.0', 'FetchReach-Noise1.5'), fig6=ROWS, fig7=ROWS)
 
 def check_ask(
     bench:str, # of `CELLS`

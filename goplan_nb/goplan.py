@@ -73,10 +73,10 @@ def shortened(self:GOPlanConfig,
 LAPTOP = GOPlanConfig(prior=PriorConfig(hidden=256, noise_dim=16), dynamics_hidden=256, pretrain_updates=4000, iterations=3,
     finetune_updates=500, plan=PlanConfig(copies=5, lookahead=15), reanalysis=ReanalysisConfig(intra=200, inter=200))
 
-# better at the same number of updates, see 38_beyond: a mixture as the prior, short dreams that end in the value, data beside the dreams
-OURS = replace(LAPTOP, family='mixture', prior=PriorConfig(hidden=256, policy_lr=1e-3, average_decay=.995), iterations=2,
+# better at the same number of updates, see 38_beyond: a mixture as the prior, in which nothing counts more than once; short dreams that end in the value; data beside dreams between episodes
+OURS = replace(LAPTOP, family='mixture', prior=PriorConfig(hidden=256, policy_lr=1e-3, average_decay=.995, weight_cap=1.), iterations=2,
     plan=PlanConfig(candidates=8, copies=1, lookahead=4, bootstrap=True, shaken=8), offline=.5, relabel_dreams=.5,
-    reanalysis=ReanalysisConfig(intra=500, inter=500, quantile=.99))
+    reanalysis=ReanalysisConfig(intra=0, inter=1000, quantile=.99))
 
 # %% ../nbs/35_goplan.ipynb #cb2c04df
 class GOPlan:
@@ -230,6 +230,9 @@ def refresh(self:GOPlan,
     act = lambda s, g, counts: self.plan(s, g, self.rngs, counts).actions
     new = reanalyse(data, self.task, act, self.foresee, self.rngs, c, self.threshold(data), self.tick)
     self.buffer.add(new.episodes, new.stored)
+    if self.config.offline and not self.buffer.counts.all():  # a seed that believes none of its dreams goes on with the data
+        log = data.map(lambda x: x[:c.intra+c.inter].expand(len(self.seeds), *[-1]*x.dim()))
+        self.buffer.add(log, (self.buffer.counts==0)[:, None].expand(*log.lengths.shape))
     if not self.buffer.counts.all(): raise BadInput(f'nothing to fine-tune on: of {c.intra} intra and {c.inter} inter trajectories a seed stored none; '
         f'allowed: a threshold above {c.uncertainty}, more trajectories, or intra ones, which always store something')
     shares = {f'case/{name}': (new.case==i).to(self.dtype).mean(1) for i, name in enumerate(CASES)}

@@ -569,7 +569,7 @@ def samples_of(ask:Ask)->list[Cell]:
 
 def weights_of(ask:Ask)->list[Cell]:
     "How much may a lucky action count? `ours` with other greatest weights; the same cells with its own are in table1."
-    return [c for cap in (1., 10.) for c in cells_of('weights', replace(ask, preset=('ours',)), ask.tasks or ('PointRooms', 'SawyerReach', 'FetchPush-s', 'FetchPick-s'), ('goplan',), variant=f'cap{cap:.0f}', change=lambda c: replace(c, prior=replace(c.prior, weight_cap=cap)))]
+    return [c for cap in (3., 10.) for c in cells_of('weights', replace(ask, preset=('ours',)), ask.tasks or ('PointRooms', 'SawyerReach', 'FetchPush-s', 'FetchPick-s'), ('goplan',), variant=f'cap{cap:.0f}', change=lambda c: replace(c, prior=replace(c.prior, weight_cap=cap)))]
 
 def curves(ask:Ask)->list[Cell]:
     "How priors learn: the raw and the averaged generator, the mixture of `ours`, and two regressions beside them; 12,000 updates of the first stage, looked at every 2,000."

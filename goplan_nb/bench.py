@@ -126,7 +126,7 @@ ARMS_OF:dict[str,tuple[str,str]] = {'policy': ('checkpoint', 'policy'), 'sampled
     'pretrained': ('pretrained', 'policy'), 'pretrained-planner': ('pretrained', 'planner'), 'world': ('checkpoint', 'world')}  # arm -> checkpoint, way of acting
 # 'planner:NAME' is an arm, too: the agent plans with these numbers instead of its own
 PLANS:dict[str,PlanConfig] = {'long': LAPTOP.plan, 'sharp': replace(LAPTOP.plan, kappa=100.), 'wider': replace(LAPTOP.plan, shaken=LAPTOP.plan.candidates),
-    'value': replace(OURS.plan, shaken=0, candidates=OURS.plan.candidates+OURS.plan.shaken), 'one-step': replace(OURS.plan, lookahead=0), 'short': OURS.plan}
+    'value': replace(OURS.plan, shaken=0, candidates=OURS.plan.candidates+OURS.plan.shaken, margin=0.), 'one-step': replace(OURS.plan, lookahead=0, margin=0.), 'free': replace(OURS.plan, margin=0.), 'short': OURS.plan}
 
 @dataclass(frozen=True)
 class Cell:
@@ -553,7 +553,7 @@ def ours(ask:Ask)->list[Cell]:
 
 def planners(ask:Ask)->list[Cell]:
     "One trained agent, many ways to plan with it: the paper's long dreams, each change of them alone, and all together; see `PLANS`."
-    return cells_of('planners', ask, ask.tasks or ('PointRooms', 'FetchReach', 'FetchPush-s'), ('goplan',), arms=lambda m: ('policy', 'sampled', *(f'planner:{p}' for p in PLANS)))
+    return cells_of('planners', ask, ask.tasks or ('PointRooms', 'FetchReach', 'FetchPush-s', 'FetchPick-s'), ('goplan',), arms=lambda m: ('policy', 'sampled', *(f'planner:{p}' for p in PLANS)))
 
 def world(ask:Ask)->list[Cell]:
     "Who errs, the models or the value? The planner beside one that tries its candidates out in the real world; 30 episodes, for that is slow."

@@ -17,7 +17,7 @@ from .data import sample
 from .dynamics import Dynamics
 from .families import CVAE, Gaussian, Mixture
 from .nets import PRECISIONS, choose_precision, load_optimiser, optimiser_state, products, rows
-from .planner import Plan, PlanConfig, plan as plan_ahead, plan_short
+from .planner import Plan, PlanConfig, dream_error, plan as plan_ahead, plan_short
 from .prior import GAN, Prior, PriorConfig
 from .reanalysis import CASES, Buffer, ReanalysisConfig, reanalyse
 
@@ -73,9 +73,9 @@ def shortened(self:GOPlanConfig,
 LAPTOP = GOPlanConfig(prior=PriorConfig(hidden=256, noise_dim=16), dynamics_hidden=256, pretrain_updates=4000, iterations=3,
     finetune_updates=500, plan=PlanConfig(copies=5, lookahead=15), reanalysis=ReanalysisConfig(intra=200, inter=200))
 
-# better at the same number of updates, see 38_beyond: a mixture as the prior, in which nothing counts more than once; short dreams that end in the value; data beside dreams between episodes
+# better at the same number of updates, see 38_beyond: a mixture as the prior, in which nothing counts more than once; short dreams that end in the value, trusted as far as they are right on the data; data beside dreams between episodes
 OURS = replace(LAPTOP, family='mixture', prior=PriorConfig(hidden=256, policy_lr=1e-3, average_decay=.995, weight_cap=1.), iterations=2,
-    plan=PlanConfig(candidates=8, copies=1, lookahead=4, bootstrap=True, shaken=8), offline=.5, relabel_dreams=.5,
+    plan=PlanConfig(candidates=8, copies=1, lookahead=4, bootstrap=True, shaken=8, margin=2.), offline=.5, relabel_dreams=.5,
     reanalysis=ReanalysisConfig(intra=0, inter=1000, quantile=.99))
 
 # %% ../nbs/35_goplan.ipynb #cb2c04df
@@ -100,7 +100,7 @@ class GOPlan:
         self.prior = Prior(self.rngs, task.d_s, task.d_a, task.d_g, config.prior, FAMILIES[config.family])
         self.dynamics = Dynamics(self.rngs, task.d_s, task.d_a, config.members, config.dynamics_hidden, config.dynamics_lr)
         self.state_scaler, self.goal_scaler = (Scaler.unit(d, device, dtype) for d in (task.d_s, task.d_g))
-        self.buffer = None
+        self.buffer, self.error = None, torch.zeros(len(self.seeds), device=device, dtype=dtype)  # of the look ahead, see `measure`
 
 @patch
 def prepare(self:GOPlan,
@@ -188,7 +188,7 @@ def plan(self:GOPlan,
     with products(self.precision):
         if c.plan.bootstrap:
             likely = lambda s, a, rngs, counts: rows(lambda s, a: self.foresee(s, a)[0], s, a)
-            return plan_short(observations, goals, self.policy, likely, self.task, self.prior.d_z, rngs, c.plan, self.values, c.prior.gamma, counts, record)
+            return plan_short(observations, goals, self.policy, likely, self.task, self.prior.d_z, rngs, c.plan, self.values, c.prior.gamma, counts, record, self.error)
         return plan_ahead(observations, goals, self.policy, self.imagine, self.task, self.prior.d_z, rngs, c.plan, counts, record)
 
 @patch
@@ -219,6 +219,13 @@ def threshold(self:GOPlan,
     if not c.quantile: return c.uncertainty
     batch = sample(data, self.task, self.fresh_rngs(), n)
     return self.foresee(batch.observations, batch.actions)[1].quantile(c.quantile, dim=1, keepdim=True)
+
+@patch
+def measure(self:GOPlan,
+    data:Episodes, # (N, ...)
+)->Tensor:         # (S,), 0 to 1
+    "How far the short dreams go wrong on the data, which the planner's margin is counted in."
+    return dream_error(data, self.task, lambda s, a: self.foresee(s, a)[0], self.values, self.config.prior.gamma, self.fresh_rngs(), self.config.plan.lookahead)
 
 @patch
 def refresh(self:GOPlan,
@@ -257,7 +264,9 @@ def learn(self:GOPlan,
         parts = [sample(self.buffer.episodes, self.task, self.rngs, c.batch_size-real, c.relabel_dreams, self.buffer.counts)] if real<c.batch_size else []
         if real: parts.append(sample(data, self.task, self.rngs, real, c.relabel))
         batch = Batch(*(torch.cat(x, 1) for x in zip(*parts)))
-    return metrics | self.update(batch, dynamics=since<0)
+    metrics |= self.update(batch, dynamics=since<0)
+    if c.plan.margin and self.step in (c.pretrain_updates, c.updates): self.error = self.measure(data)
+    return metrics
 
 # %% ../nbs/35_goplan.ipynb #691adc73
 @patch
@@ -268,7 +277,7 @@ def state_dict(self:GOPlan)->dict:
     "Everything that a bit-identical continuation needs, as nested dictionaries of tensors and ints; the tensors are the agent's own."
     return dict(step=self.step, rngs=self.rngs.state(), prior=dict(self.prior.state_dict()), dynamics=dict(self.dynamics.state_dict()),
         optimisers={n: optimiser_state(o) for n, o in self._optimisers().items()},
-        state_scaler=vars(self.state_scaler), goal_scaler=vars(self.goal_scaler),
+        state_scaler=vars(self.state_scaler), goal_scaler=vars(self.goal_scaler), error=self.error,
         buffer={} if self.buffer is None else self.buffer.state_dict())
 
 @patch
@@ -282,7 +291,7 @@ def load_state_dict(self:GOPlan,
     self.dynamics.load_state_dict(state['dynamics'])
     for n, o in self._optimisers().items(): load_optimiser(o, state.get('optimisers', {}).get(n, {}))
     self.state_scaler, self.goal_scaler = Scaler(**state['state_scaler']), Scaler(**state['goal_scaler'])
-    self.buffer = None
+    self.buffer, self.error = None, state.get('error', torch.zeros_like(self.error)).to(self.error)
     if state.get('buffer'):
         self.buffer = self._new_buffer(state['buffer']['actions'].shape[-2])
         self.buffer.load_state_dict(state['buffer'])

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Policy', 'Model', 'CACHED', 'Value', 'PlanConfig', 'Plan', 'weighted_mean', 'in_blocks', 'rows_at_once',
            'first_states', 'futures', 'imagined_returns', 'proposals', 'plan', 'pack', 'take', 'put', 'look_ahead',
-           'wider_proposals', 'plan_short']
+           'wider_proposals', 'plan_short', 'dream_error']
 
 # %% ../nbs/33_planner.ipynb #e4d70bd2
 import math
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 import torch
 from torch import Tensor
-from .core import BadInput, Rngs, Task
+from .core import BadInput, Episodes, Rngs, Task
+from .data import pick
 
 # %% ../nbs/33_planner.ipynb #98e81c11
 @dataclass(frozen=True)
@@ -28,9 +29,10 @@ class PlanConfig:
     bootstrap:bool=False # True: a short look ahead, the value of where it ends, and the best action as it is; see `look_ahead`; ours
     shaken:int=0        # further first actions, copies of the others with noise, 0 and more; ours
     shake:float=.2      # deviation of that noise, action units, 0 and more; ours
+    margin:float=0.     # with `bootstrap`: how much better than the policy's own action another one must look, in mean errors of the look ahead, see `dream_error`, 0 and more; ours
 
     def __post_init__(self):
-        for name, least in (('candidates', 1), ('copies', 1), ('lookahead', 0), ('kappa', 0), ('rows', 1), ('shaken', 0), ('shake', 0)):
+        for name, least in (('candidates', 1), ('copies', 1), ('lookahead', 0), ('kappa', 0), ('rows', 1), ('shaken', 0), ('shake', 0), ('margin', 0)):
             value = getattr(self, name)
             if not least<=value<math.inf: raise BadInput(f'{name} of the planner is {value}; allowed: {least} and more, finite')
 
@@ -265,9 +267,37 @@ def plan_short(
     gamma:float=.98,      # discount of the value, 0 to 1
     counts:Sequence[int]|None=None, # how many of the P states each seed really has
     record:list|None=None, # see `look_ahead`
+    error:Tensor|float=0., # mean error of the look ahead, (S,) or one number, see `dream_error`
 )->Plan:
-    "Short dreams completed by the value; the best first action as it is, the policy's own if nothing is better."
+    "Short dreams completed by the value; the best first action as it is, the policy's own if nothing is better by the margin."
     first = wider_proposals(observations, goals, policy, noise_dim, rngs, config, counts)
     R = look_ahead(observations, goals, first, policy, model, task, value, gamma, rngs, config, counts, record)
-    best = R.argmax(-1)[..., None, None].expand(-1, -1, 1, first.shape[-1])
+    lead = config.margin*torch.as_tensor(error).to(R).view(-1, 1, 1)                          # the policy's own action starts with it
+    best = torch.cat([R[..., :1]+lead, R[..., 1:]], -1).argmax(-1)[..., None, None].expand(-1, -1, 1, first.shape[-1])
     return Plan(first.gather(2, best).squeeze(2), first, R)
+
+# %% ../nbs/33_planner.ipynb #2b225680
+@torch.no_grad()
+def dream_error(
+    data:Episodes,    # (N, ...)
+    task:Task,
+    model:Callable,   # (observations, actions), (S, n, ...) -> next observations, (S, n, d_s)
+    value:Value,
+    gamma:float,      # discount of the value, 0 to 1
+    rngs:Rngs,        # draws the stretches and their goals
+    lookahead:int,    # K, steps after the first, 0 and more
+    n:int=2048,       # stretches looked at
+)->Tensor:            # (S,), 0 to 1
+    "How far the look ahead goes wrong on the data: stretches of K+1 logged actions, judged where they led and where the model thinks that they lead; mean difference."
+    e, t, later, _ = pick(data, rngs, n)
+    goals, left = task.achieved_goal(data.observations[e, later+1]), data.lengths[e]-t       # a stretch ends with its episode
+    at = lambda x, k: x[e, (t+k).clamp(max=x.shape[1]-1)]
+    def score(step):
+        s, worth, reached, running = at(data.observations, 0), 1., 0., torch.ones_like(t, dtype=torch.bool)
+        for k in range(lookahead+1):
+            moving = running & (k<left)
+            s = torch.where(moving[..., None], step(s, k), s)
+            there = moving & (task.reward(s, goals)>0)
+            reached, running, worth = reached+there*worth, running & ~there, torch.where(moving, worth*gamma, worth)
+        return torch.where(running, worth*value(s, goals), reached)
+    return (score(lambda s, k: model(s, at(data.actions, k)))-score(lambda s, k: at(data.observations, k+1))).abs().mean(1)

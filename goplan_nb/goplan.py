@@ -224,7 +224,7 @@ def threshold(self:GOPlan,
 def measure(self:GOPlan,
     data:Episodes, # (N, ...)
 )->Tensor:         # (S,), 0 to 1
-    "How far the short dreams go wrong on the data, which the planner's margin is counted in."
+    "How far the short dreams go wrong on the data: what the planner's margin is counted in. Measured when a stage ends, by numbers of its own."
     return dream_error(data, self.task, lambda s, a: self.foresee(s, a)[0], self.values, self.config.prior.gamma, self.fresh_rngs(), self.config.plan.lookahead)
 
 @patch

@@ -182,13 +182,14 @@ def plan(self:GOPlan,
     rngs:Rngs,
     counts=None,         # how many of the P states each seed really has
     record:list|None=None, # see `imagined_returns`
+    cautious:bool=True,    # whether another action than the policy's own must look better by the margin; in a dream it need not
 )->Plan:
     "Algorithm 2, or its short form, with this agent's policy, models and value: GOPlan2."
     c = self.config
     with products(self.precision):
         if c.plan.bootstrap:
             likely = lambda s, a, rngs, counts: rows(lambda s, a: self.foresee(s, a)[0], s, a)
-            return plan_short(observations, goals, self.policy, likely, self.task, self.prior.d_z, rngs, c.plan, self.values, c.prior.gamma, counts, record, self.error)
+            return plan_short(observations, goals, self.policy, likely, self.task, self.prior.d_z, rngs, c.plan, self.values, c.prior.gamma, counts, record, self.error if cautious else 0.)
         return plan_ahead(observations, goals, self.policy, self.imagine, self.task, self.prior.d_z, rngs, c.plan, counts, record)
 
 @patch
@@ -234,7 +235,7 @@ def refresh(self:GOPlan,
     "Reanalysis: imagine, judge, store."
     c = self.config.reanalysis
     if self.buffer is None: self.buffer = self._new_buffer(data.horizon)
-    act = lambda s, g, counts: self.plan(s, g, self.rngs, counts).actions
+    act = lambda s, g, counts: self.plan(s, g, self.rngs, counts, cautious=False).actions  # a dream that misses its goal still teaches, with the goal it reached
     new = reanalyse(data, self.task, act, self.foresee, self.rngs, c, self.threshold(data), self.tick)
     self.buffer.add(new.episodes, new.stored)
     if self.config.offline and not self.buffer.counts.all():  # a seed that believes none of its dreams goes on with the data

@@ -249,7 +249,7 @@ def rehearse(
     intra = intra_jobs(data, task, rngs, 1)
     away = ~task.success(task.achieved_goal(intra.start), other)
     inter = intra._replace(goals=other[None, None], limit=away*T, steps=torch.zeros_like(intra.steps), valid=away)
-    act = lambda s, g, counts: agent.plan(s, g, rngs, counts).actions
+    act = lambda s, g, counts: agent.plan(s, g, rngs, counts, cautious=False).actions
     jobs = Jobs(*(torch.cat(x, 1) for x in zip(intra, inter)))
     dreams = imagine(jobs, task, act, agent.foresee, u, T)
     part = lambda i: Imagined(dreams.episodes.map(lambda x: x[:, i:i+1]), *(x[:, i:i+1] for x in dreams[1:]))

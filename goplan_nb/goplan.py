@@ -13,7 +13,7 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor
 from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, fit_scalers, in_range, nearest
-from .data import sample
+from .data import pick, sample
 from .dynamics import Dynamics
 from .families import CVAE, Gaussian, Mixture
 from .nets import PRECISIONS, choose_precision, load_optimiser, optimiser_state, products, rows
@@ -224,9 +224,10 @@ def threshold(self:GOPlan,
 @patch
 def measure(self:GOPlan,
     data:Episodes, # (N, ...)
+    n:int=2048,    # stretches looked at
 )->Tensor:         # (S,), 0 to 1
     "How far the short dreams go wrong on the data: what the planner's margin is counted in. Measured when a stage ends, by numbers of its own."
-    return dream_error(data, self.task, lambda s, a: self.foresee(s, a)[0], self.values, self.config.prior.gamma, self.fresh_rngs(), self.config.plan.lookahead)
+    return dream_error(data, pick(data, self.fresh_rngs(), n), self.task, lambda s, a: self.foresee(s, a)[0], self.values, self.config.prior.gamma, self.config.plan.lookahead)
 
 @patch
 def refresh(self:GOPlan,

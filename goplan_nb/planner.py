@@ -15,7 +15,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from .core import BadInput, Episodes, Rngs, Task
-from .data import pick
 
 # %% ../nbs/33_planner.ipynb #98e81c11
 @dataclass(frozen=True)
@@ -280,16 +279,15 @@ def plan_short(
 @torch.no_grad()
 def dream_error(
     data:Episodes,    # (N, ...)
+    picks:Sequence[Tensor], # episodes, first steps and later steps whose states become the goals, (S, n) each: `data.pick`
     task:Task,
     model:Callable,   # (observations, actions), (S, n, ...) -> next observations, (S, n, d_s)
     value:Value,
     gamma:float,      # discount of the value, 0 to 1
-    rngs:Rngs,        # draws the stretches and their goals
     lookahead:int,    # K, steps after the first, 0 and more
-    n:int=2048,       # stretches looked at
 )->Tensor:            # (S,), 0 to 1
     "How far the look ahead goes wrong on the data: stretches of K+1 logged actions, judged where they led and where the model thinks that they lead; mean difference."
-    e, t, later, _ = pick(data, rngs, n)
+    e, t, later = picks[:3]
     goals, left = task.achieved_goal(data.observations[e, later+1]), data.lengths[e]-t       # a stretch ends with its episode
     at = lambda x, k: x[e, (t+k).clamp(max=x.shape[1]-1)]
     def score(step):

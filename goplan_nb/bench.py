@@ -6,8 +6,8 @@
 __all__ = ['ARMS_OF', 'PLANS', 'HERE', 'FOLDER', 'ENGINES', 'ROWS', 'CELLS', 'TASKS_OF', 'BENCHES', 'run_parts', 'fig2_figure',
            'fig2', 'fig2_table', 'Cell', 'cell_rows', 'run_cell', 'work', 'Job', 'reached', 'local', 'node_work',
            'on_ray', 'finished', 'run_cells', 'Ask', 'source', 'budget', 'arms_of', 'cells_of', 'table1', 'table5',
-           'table2', 'fig5', 'fig6', 'fig7', 'ours', 'planners', 'world', 'precision', 'samples_of', 'weights_of',
-           'curves', 'check_ask', 'bench']
+           'walls', 'table2', 'fig5', 'fig6', 'fig7', 'ours', 'planners', 'world', 'precision', 'samples_of',
+           'weights_of', 'curves', 'check_ask', 'bench']
 
 # %% ../nbs/42_bench.ipynb #6c679807
 import hashlib, json, os, shutil, subprocess, sys, tempfile, time
@@ -514,6 +514,10 @@ def table5(ask:Ask)->list[Cell]:
     group = {g: [(f'{name.split()[0]}-{v}', 0.) for v in variants] for g, (name, variants) in zip(REGIONS, GROUPS.items())}
     return cells_of('table5', ask, ask.tasks or REGIONS, ask.methods or tuple(METHODS), 200, group.__getitem__, places=True)
 
+def walls(ask:Ask)->list[Cell]:
+    "Trained on PointRooms, looked at with its walls, without them (that is PointReach), and in the square that GOPlan's released code builds."
+    return cells_of('walls', ask, ask.tasks or ('PointRooms',), ask.methods or tuple(METHODS), worlds=lambda task: ((task, 0.), ('PointReach', 0.), ('PointReach-Released', 0.)))
+
 def table2(ask:Ask)->list[Cell]:
     "Planning with other priors, which are only pretrained, and as long as GOPlan's own; GOPlan2 plans after fine-tuning. The mixture is ours."
     rows, prior = ask.tasks or ('FetchPush-s', 'SawyerDoor'), lambda m: ('pretrained-planner',)
@@ -579,15 +583,15 @@ def curves(ask:Ask)->list[Cell]:
     return (make('laptop', variant='raw', change=partial(only, average_decay=0.), **look)+make('laptop', variant='averaged', change=only, **look)
         +make('ours', variant='averaged', change=only, **look)+make('laptop', ('wgcsl', 'gcsl')))
 
-CELLS:dict[str,Callable[[Ask],list[Cell]]] = dict(ours=ours, curves=curves, planners=planners, world=world, precision=precision, samples=samples_of, weights=weights_of, table1=table1, table2=table2, table5=table5, fig5=fig5, fig6=fig6, fig7=fig7)
-TASKS_OF = dict(ours=ROWS, curves=ROWS, planners=ROWS, world=ROWS, precision=ROWS, samples=ROWS, weights=ROWS, table1=ROWS, table2=ROWS, table5=tuple(REGIONS), fig5=('FetchReach', 'FetchReach-Noise0.5', 'FetchReach-Noise1.0', 'FetchReach-Noise1.5'), fig6=ROWS, fig7=ROWS)
+CELLS:dict[str,Callable[[Ask],list[Cell]]] = dict(ours=ours, walls=walls, curves=curves, planners=planners, world=world, precision=precision, samples=samples_of, weights=weights_of, table1=table1, table2=table2, table5=table5, fig5=fig5, fig6=fig6, fig7=fig7)
+TASKS_OF = dict(ours=ROWS, walls=('PointRooms',), curves=ROWS, planners=ROWS, world=ROWS, precision=ROWS, samples=ROWS, weights=ROWS, table1=ROWS, table2=ROWS, table5=tuple(REGIONS), fig5=('FetchReach', 'FetchReach-Noise0.5', 'FetchReach-Noise1.0', 'FetchReach-Noise1.5'), fig6=ROWS, fig7=ROWS)
 
 def check_ask(
     bench:str, # of `CELLS`
     ask:Ask,
 )->None:
     "One clear line for a request that cannot be met."
-    for what, values, allowed in (('task', ask.tasks, TASKS_OF[bench]), ('method', ask.methods, tuple(METHODS) if bench in ('table1', 'table5', 'fig5') else ('goplan',))):
+    for what, values, allowed in (('task', ask.tasks, TASKS_OF[bench]), ('method', ask.methods, tuple(METHODS) if bench in ('table1', 'table5', 'fig5', 'walls') else ('goplan',))):
         if values is None: continue
         if not values: raise BadInput(f'--{what}s is empty; allowed: {", ".join(allowed)}')
         for v in values: nearest(v, allowed, f'{what} of {bench}')

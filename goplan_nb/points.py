@@ -35,9 +35,10 @@ def nowhere(
 def free_step(
     points:Tensor,  # (..., 2)
     actions:Tensor, # displacements, (..., 2)
+    arena:float=ARENA, # the square is [-arena, arena]^2
 )->Tensor:          # (..., 2)
     "Where each point ends in the empty square."
-    return (points+actions.clamp(-1, 1)).clamp(-ARENA, ARENA)
+    return (points+actions.clamp(-1, 1)).clamp(-arena, arena)
 
 # %% ../nbs/10_points.ipynb #d9d02134
 def resolve(
@@ -68,9 +69,9 @@ def rooms_step(
     return torch.where(both, backward, forward).clamp(-ARENA, ARENA)
 
 # %% ../nbs/10_points.ipynb #4d35fe2b
-def _free_point(rng, blocked):
+def _free_point(rng, arena, blocked):
     while True:
-        point = rng.uniform(-ARENA, ARENA, 2)
+        point = rng.uniform(-arena, arena, 2)
         if not blocked(torch.from_numpy(point)): return point
 
 class PointEnv:
@@ -79,8 +80,10 @@ class PointEnv:
         workers:int|None=None,                # not needed here: a tensor steps all worlds at once
         law:Callable[[Tensor,Tensor],Tensor]=free_step, # (points, actions) -> points
         blocked:Callable[[Tensor],Tensor]=nowhere,      # where nothing can start or be a goal
+        arena:float=ARENA,                    # starts and goals lie in [-arena, arena]^2; `law` must keep the points there
+        tolerance:float=1.,                   # radius of the disc that is painted around a goal
     ):
-        self.law, self.blocked = law, blocked
+        self.law, self.blocked, self.arena, self.tolerance = law, blocked, arena, tolerance
 
 # %% ../nbs/10_points.ipynb #656586ca
 @patch
@@ -89,7 +92,7 @@ def reset(self:PointEnv,
 )->tuple[Tensor,Tensor]: # observations (n, 2), goals (n, 2)
     "Starts and goals, uniform over the free area; one generator per world."
     rngs = [np.random.default_rng(s) for s in seeds]
-    draws = torch.from_numpy(np.array([[_free_point(r, self.blocked) for _ in range(2)] for r in rngs], dtype=np.float32))
+    draws = torch.from_numpy(np.array([[_free_point(r, self.arena, self.blocked) for _ in range(2)] for r in rngs], dtype=np.float32))
     self.points, self.goals = draws.unbind(1)
     return self.points, self.goals
 
@@ -114,11 +117,11 @@ def render(self:PointEnv,
     size:int=240, # pixels
 )->np.ndarray:    # (size, size, 3) bytes, y upwards
     "A picture of one world, painted pixel by pixel: walls grey, goal pink, point black."
-    x = torch.linspace(-ARENA, ARENA, size)
+    x = torch.linspace(-self.arena, self.arena, size)
     pixels = torch.stack(torch.meshgrid(x, -x, indexing='xy'), -1)
     picture = np.full((size, size, 3), 255, dtype=np.uint8)
     near = lambda centre, radius: ((pixels-centre[world]).norm(dim=-1)<=radius).numpy()
-    for mask, colour in ((self.blocked(pixels).numpy(), (204,)*3), (near(self.goals, 1.), (220, 160, 195)), (near(self.points, .15), (0,)*3)):
+    for mask, colour in ((self.blocked(pixels).numpy(), (204,)*3), (near(self.goals, self.tolerance), (220, 160, 195)), (near(self.points, .15), (0,)*3)):
         picture[mask] = colour
     return picture
 

@@ -239,7 +239,8 @@ def read_results(
 # %% ../nbs/41_report.ipynb #727d5eaf
 NAMES = dict(bc='BC', gcsl='GCSL', wgcsl='WGCSL', geaw='GEAW', goat='GOAT', am='AM', crl='CRL', td3bc='g-TD3-BC', tt='g-TT', qrl='QRL', gcivl='GCIVL', gciql='GCIQL', goplan='GOPlan')
 # columns that were probably copied from a paper that counts 49 steps
-SHORTER = dict(table1=('bc', 'gcsl', 'wgcsl', 'geaw', 'am', 'td3bc'), table5=('goat',))
+_SHORT = 'bc', 'gcsl', 'wgcsl', 'geaw', 'am', 'td3bc'
+SHORTER = dict(table1=_SHORT, walls=_SHORT, table5=('goat',))
 
 def _row_name(task, data, world, noise):
     "FetchPush-s; PointRooms, random; FetchReach + noise 0.5."
@@ -256,6 +257,7 @@ def _column_name(method, variant, preset, arm):
 def _paper(bench, method, variant, arm, row):
     "The published neighbour of a number; Table 2 plans with priors that are only pretrained."
     if bench=='table2' and arm=='pretrained-planner': return published(variant or 'acgan', row, bench)
+    if bench=='walls': row, bench = 'PointRooms', 'table1'   # one published figure, three worlds it may come from
     return None if variant or arm not in ('policy', 'planner') else published(f'{method}2' if arm=='planner' else method, row, bench)
 
 def bench_table(

@@ -176,14 +176,19 @@ def test_ray_loses_a_node_and_no_cell(data, whole, tmp_path, monkeypatch):
     cluster = Cluster(initialize_head=True, head_node_args=dict(num_cpus=1, include_dashboard=False))
     second = cluster.add_node(num_cpus=1)
     ray.init(address=cluster.address, log_to_driver=False)
+    done_then = []
     def kill():
         while not list((tmp_path/'cells').glob('*.csv')): time.sleep(.1)      # both nodes are at work then
         cluster.remove_node(second, allow_graceful=False)
+        done_then.append(len(list((tmp_path/'cells').glob('*.csv'))))
     killer = Thread(target=kill, daemon=True)
     try:
         killer.start()
         assert run_cells(tmp_path, cells(data), engine='ray')==[]
         killer.join(30)
+        assert done_then[0]<len(cells(data)) and not second.any_processes_alive()
+        until = time.time()+120                                                # the cluster believes in a dead node only after some missed answers
+        while sum(n['Alive'] for n in ray.nodes())>1 and time.time()<until: time.sleep(1)
         assert sum(n['Alive'] for n in ray.nodes())==1
         assert values(tmp_path)==values(whole)
     finally:

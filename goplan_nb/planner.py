@@ -22,7 +22,7 @@ class PlanConfig:
     "The numbers of Algorithm 2."
     candidates:int=20   # C, first actions tried, 1 and more; Table 3
     copies:int=10       # H in Table 3 (our letter R): imagined futures per first action, 1 and more
-    lookahead:int=20    # K in Table 3 (our letter H): steps after the first, 0 and more
+    lookahead:int=20    # K in Table 3: steps after the first, 0 and more
     kappa:float=2.      # sharpness of the choice, per reached step, 0 and more; Table 3
     rows:int=16384      # greatest number of futures of a seed imagined at once, 1 and more; memory only
     bootstrap:bool=False # True: a short look ahead, the value of where it ends, and the best action as it is; see `look_ahead`; ours

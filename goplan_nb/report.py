@@ -15,6 +15,7 @@ from itertools import takewhile
 from pathlib import Path
 import numpy as np
 import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from .core import Agent, BadInput, Episodes, Task
 from .data import replacing
@@ -344,14 +345,15 @@ def bench_curves(
 def profiles_figure(
     t:pd.DataFrame, # from `bench_table`
 )->Figure:
-    "Share of runs above each return, over the rows that every column has."
+    "Share of runs above each return, over the rows that every column has; only policies as they end, and planners."
+    t = t[t.arm.isin(('policy', 'planner'))]
     common = t.groupby('row').column.nunique()
     kept = t[t['row'].isin(common[common==t.column.nunique()].index)]
     fig, ax = new_figure(1, 5.6, 3.4)
     levels = np.linspace(0, 50, 251)
     for column, part in kept.groupby('column', sort=False):
         ax.plot(levels, profile(np.concatenate([*part.runs]), levels), color=_colour(part.method.iloc[0], part.arm.iloc[0]), label=column,
-                ls='--' if part.arm.iloc[0] not in ('policy', 'planner') else '-')
+                ls='-' if part.preset.iloc[0]=='laptop' else '--')
     ax.set(xlabel='return', ylabel='share of runs above', title=f'{kept["row"].nunique()} rows')
     ax.legend(frameon=False, fontsize=7, loc='center left', bbox_to_anchor=(1, .5))
     return fig
@@ -360,16 +362,17 @@ def places_figure(
     rows:pd.DataFrame, # of table5, from `read_results`
     columns:int=4,     # methods at most
 )->Figure:
-    "Where on the table the goals were, and which were held at the end: a line of panels per method, a panel per task."
+    "Where on the table the goals were, and how many seeds held each at the end, from none (orange) to all (green): a line of panels per method, a panel per task."
     tests = rows[(rows.metric=='return') & rows.arm.isin(['policy', 'planner']) & rows.get('goal_x', pd.Series(np.nan, rows.index)).notna()]
-    tests = tests.assign(shown=[_column_name(m, v, 'laptop', a) for m, v, a in zip(tests.method, tests.variant, tests.arm)], where=tests.world.where(tests.world!='', tests.task))
+    tests = tests.assign(shown=[_column_name(*x) for x in zip(tests.method, tests.variant, tests.preset, tests.arm)], where=tests.world.where(tests.world!='', tests.task))
     shown = sorted(tests.shown.unique(), key=lambda c: -tests[tests.shown==c].value.mean())[:columns]
-    worlds = list(dict.fromkeys(tests['where']))
+    worlds, shares = list(dict.fromkeys(tests['where'])), LinearSegmentedColormap.from_list('shares', [COLOURS['bad'], '#dddddd', COLOURS['good']])
     fig, axs = new_figure(len(worlds), 2.2, 2.2, rows=len(shown), squeeze=False, sharex=True, sharey=True)
     for line, column in zip(axs, shown):
         for ax, world in zip(line, worlds):
             part = tests[(tests.shown==column)&(tests['where']==world)]
-            for held, colour in ((0, COLOURS['bad']), (1, COLOURS['good'])): ax.plot(part.goal_y[part['last']==held], part.goal_x[part['last']==held], '.', ms=2.5, color=colour, rasterized=True)
+            goals = part.groupby('episode')[['goal_y', 'goal_x', 'last']].mean()                     # the same for every seed
+            ax.scatter(goals.goal_y, goals.goal_x, c=goals['last'], cmap=shares, vmin=0, vmax=1, s=5, lw=0, rasterized=True)
             ax.set(aspect='equal'); ax.set_title(f'{world}\n{column}: {part["last"].mean():.0%}', fontsize=7)
     for ax in axs[-1]: ax.set(xlabel='y (m)')
     for ax in axs[:, 0]: ax.set(ylabel='x (m)')
@@ -424,7 +427,7 @@ def _section(name, rows, cards):
              '<span class="above">Green</span>: our 95 % interval lies above it; <span class="below">orange</span>: below; no colour: no difference shown. <i>data</i>: mean return of the recorded behaviour.</p>']
     if len(all_ := totals(t)): parts += ['<h3>Over the rows that all have</h3>', _plain_table(all_, _TOTALS), _figure(png_bytes(profiles_figure(t)), 'png', 'Performance profiles: how many runs are better than a return.')]
     if (rows.metric=='return/policy').any(): parts.append(_figure(png_bytes(bench_curves(rows)), 'png', 'Return of the policy while learning; the shade is the range of the seeds.'))
-    if 'goal_x' in rows and rows.goal_x.notna().any(): parts.append(_figure(png_bytes(places_figure(rows)), 'png', 'Goals of all test episodes; green where the object was there at the end.'))
+    if 'goal_x' in rows and rows.goal_x.notna().any(): parts.append(_figure(png_bytes(places_figure(rows)), 'png', 'Goals of all test episodes, from orange (no seed held the object there at the end) over grey to green (all did).'))
     return parts+['<details><summary>every number</summary>', _plain_table(t, _DETAILS), '</details>']
 
 def write_bench_report(

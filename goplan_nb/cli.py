@@ -22,7 +22,7 @@ from .acting import export_onnx
 from .core import BadInput, nearest, pick_device
 from .data import check_task, checksum, load_episodes, printable, replacing
 from .formats import load_any, place_kind, save_any
-from .behaviours import add_row, collect_file, dataset_row
+from .behaviours import add_row, collect_file, dataset_row, read_table
 from .bench import BENCHES, Ask, bench
 from .report import fan_figure, make_film, png_bytes, published, return_rows, table, table_text, write_bench_report, write_report
 from .speed import COLUMNS as SPEED_COLUMNS, scaling, scaling_figure, speed, speed_text
@@ -76,7 +76,9 @@ class Collect:
         if self.out.suffix!='.npz': raise BadInput(f'--out {self.out}: allowed are names that end in .npz')
         if self.out.exists() and not self.force: raise BadInput(f'{self.out} exists; use another --out, or --force to overwrite it')
         check_writable(self.out)
-        if self.table: check_writable(self.table)
+        if self.table:
+            check_writable(self.table)
+            read_table(self.table)
         how = dict(behaviour=self.behaviour, noise=self.noise, random_eps=self.random_eps, seed=self.seed, workers=self.workers, restart=self.restart)
         if self.iid: how |= dict(keep=in_region(task), note=dict(kept='episodes that stay in the region of the group'))
         with tqdm(total=self.episodes, desc=f'collecting {task.name}', unit='episode', dynamic_ncols=True, delay=.5) as bar:  # a refusal comes first
@@ -92,7 +94,7 @@ class Info:
     task:str|None=None    # name of the task, for files that do not say
 
     def run(self):
-        data, card = load_any(self.file, self.task and get_task(self.task))
+        data, card = load_any(self.file, None if self.task is None else get_task(self.task))
         task = get_task(card['task'])
         check_task(data, task, self.file)
         card = {'sha256': checksum(data), **card}
@@ -113,7 +115,7 @@ class Convert:
         if place_kind(self.dst)!='minari':
             if Path(self.dst).exists() and not self.force: raise BadInput(f'{self.dst} exists; use another name, or --force to overwrite it')
             check_writable(Path(self.dst))
-        data, card = load_any(self.src, self.task and get_task(self.task))
+        data, card = load_any(self.src, None if self.task is None else get_task(self.task))
         task = get_task(card['task'])
         check_task(data, task, self.src)
         mean = returns(task, data).mean().item()
@@ -155,9 +157,11 @@ def with_config(
     base:type=Train,    # the command
 )->type:
     "The command with one more field: the config of the method and preset that the arguments name, so that every number of it is an option."
-    words = [a for a in args if not a.startswith('-')]
-    chosen = next((b for a, b in zip(args, args[1:]) if a=='--preset'), next((a.split('=')[1] for a in args if a.startswith('--preset=')), 'laptop'))
-    named = next((a for a in words if a in METHODS), *words[:1]) if words else 'goplan'   # options may stand before the method
+    words = [a for before, a in zip(['', *args], args) if not a.startswith('-') and (not before.startswith('--') or '=' in before or before.endswith('restart'))]  # what is not the value of an option
+    chosen = ['laptop', *(b for a, b in zip(args, args[1:]) if a=='--preset'), *(a.split('=', 1)[1] for a in args if a.startswith('--preset='))]
+    if len(chosen)>2: raise BadInput(f'--preset {" and ".join(chosen[1:])}: allowed is one')
+    chosen, loose = chosen[-1], [a for a in args if not a.startswith('-')]
+    named = next((a for a in words if a in METHODS), next(iter(words or loose), 'goplan'))   # options may stand before the method
     config = preset(nearest(named, list(METHODS), 'method') if base is Train else 'goplan', chosen)
     help, default = docments(base), lambda f: [] if f.default is MISSING else [f.default]   # a class made here has no source to read comments from
     extra = [(f.name, Annotated[f.type, arg(help=help[f.name] or '')], *default(f)) for f in fields(base)]
@@ -195,14 +199,18 @@ class Evaluate:
     task:str|None=None        # another task of the same widths; default: the one of the run
     action_noise:float=0.     # standard deviation of Gaussian noise added to every action (Figure 5)
     video:Path|None=None      # .gif of the first three episodes
+    force:bool=False          # overwrite an existing film
     device:str='auto'         # auto, cpu, cuda, cuda:N
     json:bool=False           # print one JSON object as the last line
 
     def run(self):
         if self.episodes<1: raise BadInput(f'--episodes {self.episodes}: allowed are numbers from 1')
-        if self.video and self.video.suffix!='.gif': raise BadInput(f'--video {self.video}: allowed are names that end in .gif')
+        if self.video:
+            if self.video.suffix!='.gif': raise BadInput(f'--video {self.video}: allowed are names that end in .gif')
+            if self.video.exists() and not self.force: raise BadInput(f'{self.video} exists; use another --video, or --force to overwrite it')
+            check_writable(self.video)
         agent = load_agent(self.folder, self.device)
-        task = get_task(self.task) if self.task else agent.task
+        task = agent.task if self.task is None else get_task(self.task)
         if (task.d_s, task.d_a, task.d_g)!=(agent.task.d_s, agent.task.d_a, agent.task.d_g):
             raise BadInput(f'--task {task.name} has other widths than {agent.task.name}, on which {self.folder} was trained')
         kind = 'planner' if self.planner else 'policy'
@@ -279,7 +287,7 @@ class Bench:
     tasks:tuple[str,...]|None=None     # rows: tasks or small sets (FetchPush-s); default: all of the table
     methods:tuple[str,...]|None=None   # default: all of the table
     seeds:tuple[int,...]|None=None     # trained side by side; default 0 1 2, fig2 and curves 0 to 4
-    preset:tuple[str,...]=('laptop',)  # one or more; each method runs under those that it has
+    preset:tuple[str,...]|None=None    # one or more; each method runs under those that it has; default laptop, or what the benchmark is about
     updates:int|None=None              # of every training, in all; default: 5000 with preset laptop or ours, curves 12000, else those of the preset
     batch_size:int|None=None           # transitions per update; default: 256 with preset laptop, else those of the preset
     data:str|None=None                 # 'benchmark', 'expert', 'random' (in data/, recorded if missing), or a path with {task}; default benchmark, fig5 random
@@ -292,7 +300,7 @@ class Bench:
 
     def run(self):
         out = self.out or Path('runs')/nearest(self.name, BENCHES, 'benchmark')
-        ask = Ask(self.tasks, self.methods, (0, 1, 2, 3, 4) if self.name in ('fig2', 'curves') else (0, 1, 2), self.preset, self.updates, self.batch_size, self.data or ('random' if self.name=='fig5' else 'benchmark'), self.episodes)
+        ask = Ask(self.tasks, self.methods, (0, 1, 2, 3, 4) if self.name in ('fig2', 'curves') else (0, 1, 2), self.preset, self.updates, self.batch_size, ('random' if self.name=='fig5' else 'benchmark') if self.data is None else self.data, self.episodes)
         if self.seeds is not None: ask = replace(ask, seeds=self.seeds)
         def track(steps, what): return tqdm(steps, desc=what, total=self.updates or 6000, unit='update', dynamic_ncols=True)
         text, failed = bench(self.name, out, ask, self.restart, track, engine=self.engine, workers=self.workers, keep=self.keep, address=self.address)
@@ -312,12 +320,13 @@ class Speed:
 
     def run(self):
         if self.repeats<1: raise BadInput(f'--repeats {self.repeats}: allowed are numbers from 1')
-        if not self.seconds>0: raise BadInput(f'--seconds {self.seconds}: allowed are numbers above 0')
+        if not 0<self.seconds<float('inf'): raise BadInput(f'--seconds {self.seconds}: allowed are numbers above 0')
         device, path = pick_device(self.device), self.out/('scaling.csv' if self.scaling else 'speed.csv')
         check_writable(path)
         track = progress('rounds')
         if self.scaling: measured, notes = scaling(device, self.repeats, self.seconds, track=track), {}
         else: measured, notes = speed(device, self.repeats, self.only, self.seconds, track)
+        if not len(measured): raise BadInput(f'nothing was measured: {"; ".join(map(str, notes.values() if isinstance(notes, dict) else notes)) or "no figure asked for"}; {path} is unchanged')
         with replacing(path) as temporary: (measured if self.scaling else measured[SPEED_COLUMNS]).to_csv(temporary, index=False)
         if self.scaling:
             with replacing(self.out/'scaling.png') as temporary: temporary.write_bytes(png_bytes(scaling_figure(measured)))
@@ -355,20 +364,30 @@ def main(
     args:Sequence[str]|None=None, # `None`: those of the command line
 )->int:                           # 0 done, 2 wrong use or bad input, 130 interrupted
     "Run one command; a mistake of the user costs one line on stderr, never a traceback."
-    args = list(sys.argv[1:] if args is None else args)
-    if not args or args[0] in ('-h', '--help'):
-        print(usage())
-        return 0 if args else 2
-    try:
-        name = nearest(args[0], list(COMMANDS), 'command')
-        cls = with_config(args[1:], COMMANDS[name]) if name in ('train', 'demo') else COMMANDS[name]
-        parse(cls, args[1:], name).run()
-    except BadInput as e:
-        print(f'goplan: {printable(e, 2000)}', file=sys.stderr)  # a file name with a newline or an escape code stays one harmless line
+    args, code = list(sys.argv[1:] if args is None else args), 0
+    def refuse(why):
+        print(f'goplan: {printable(why, 2000)}', file=sys.stderr)  # a file name with a newline or an escape code stays one harmless line
         return 2
-    except BrokenPipeError:  # the reader of a pipe, `head` say, has seen enough
-        sys.stdout = open(os.devnull, 'w')
+    try:
+        try:
+            if not args or args[0] in ('-h', '--help'):
+                print(usage())
+                code = 0 if args else 2
+            else:
+                name = nearest(args[0], list(COMMANDS), 'command')
+                cls = with_config(args[1:], COMMANDS[name]) if name in ('train', 'demo') else COMMANDS[name]
+                parse(cls, args[1:], name).run()
+        finally: sys.stdout.flush()   # what a pipe or a full disk does not take is noticed here
+    except BadInput as e: return refuse(e)
+    except BrokenPipeError: sys.stdout = open(os.devnull, 'w')   # the reader of a pipe, `head` say, has seen enough
+    except OSError as e:
+        if e.filename is None: sys.stdout = open(os.devnull, 'w')
+        return refuse(f'cannot use {"the output" if e.filename is None else e.filename}: {e.strerror or e}')
+    except MemoryError as e: return refuse(f'not enough memory ({e}); allowed: smaller batches, fewer seeds or workers')
+    except RuntimeError as e:
+        if 'allocate' not in str(e): raise
+        return refuse(f'not enough memory ({str(e).strip().splitlines()[-1]}); allowed: smaller batches, fewer seeds or workers')
     except KeyboardInterrupt:
-        print('\ngoplan: interrupted; the same command again goes on from the last checkpoint', file=sys.stderr)
+        print('\ngoplan: interrupted; collect, train, demo and bench go on from their last checkpoint when they are called again', file=sys.stderr)
         return 130
-    return 0
+    return code

@@ -15,9 +15,9 @@ from torch.nn.functional import embedding
 from .core import BadInput, Batch, Episodes, Rngs, Task
 
 # %% auto #0
-__all__ = ['ARRAYS', 'LIMIT', 'CARD_LIMIT', 'SEAL', 'SHRINK', 'LABEL', 'AXES', 'LARGEST', 'later_step', 'Picks', 'pick', 'gather',
-           'sample', 'replacing', 'versions', 'checksum', 'sha256_of', 'save_episodes', 'printable', 'parse_card',
-           'as_episodes', 'check_finite', 'check_task', 'load_episodes']
+__all__ = ['ARRAYS', 'CARD_LIMIT', 'LARGEST', 'LIMIT', 'SEAL', 'SHRINK', 'LABEL', 'AXES', 'later_step', 'Picks', 'pick', 'gather',
+           'sample', 'replacing', 'versions', 'checksum', 'printable', 'parse_card', 'as_episodes', 'check_finite',
+           'sha256_of', 'check_size', 'save_episodes', 'check_task', 'load_episodes']
 
 # %% ../nbs/16_data.ipynb #541eadde
 def later_step(
@@ -101,6 +101,7 @@ def replacing(
     "Write to a temporary name, flush it to the disk, then rename: `path` is the old file or the new one, never half of one."
     path = Path(path)
     try:
+        if path.is_symlink(): path = path.resolve()   # the file that a link shows to is replaced, the link stays
         if path.exists() and not path.is_file(): raise BadInput(f'cannot write {path}: it is there and is not a file; allowed: a new or an existing file')
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f'.{path.name}.{secrets.token_hex(4)}.tmp')
@@ -131,9 +132,65 @@ def checksum(
     for name, dtype in ARRAYS.items(): digest.update(np.ascontiguousarray(getattr(episodes, name).cpu().numpy(), dtype=dtype).reshape(-1).view(np.uint8))
     return digest.hexdigest()
 
+# %% ../nbs/16_data.ipynb #7492dff4
+CARD_LIMIT = 2**20  # bytes of a card
+
+def printable(
+    text:object, # from a file of unknown origin
+    most:int=80, # characters
+)->str:
+    "One line that is safe to print: control characters become `?`, long texts are cut."
+    text = str(text)
+    return ''.join(c if c.isprintable() else '?' for c in text[:most])+('...' if len(text)>most else '')
+
+def _is_plain(x, depth=4):
+    "Whether a JSON value is nested at most so deep."
+    inside = x.values() if isinstance(x, dict) else x if isinstance(x, list) else ()
+    return depth>=0 and all(_is_plain(y, depth-1) for y in inside)
+
+def parse_card(
+    text:bytes, # JSON
+    where:str,  # the file, for the message
+)->dict:        # the card
+    "A card from its bytes, or a `BadInput`."
+    try: card = json.loads(text.decode()) if len(text)<=CARD_LIMIT else None
+    except (ValueError, RecursionError): card = None
+    if not isinstance(card, dict) or not _is_plain(card): raise BadInput(f'{where}: its card is not a JSON object of at most {CARD_LIMIT:,} bytes and 4 levels')
+    name = card.get('task', 'x')
+    if not isinstance(name, str) or name!=printable(name): raise BadInput(f'{where}: the task of its card is {printable(name)!r}; allowed: a name')
+    return card
+
+# %% ../nbs/16_data.ipynb #b017bdd7
+def as_episodes(
+    arrays:dict[str,np.ndarray], # the four of `ARRAYS`, in their types
+    where:str,                   # the file, for the message
+)->Episodes:                     # (N, ...)
+    "The four arrays as tensors, if their shapes and lengths fit together."
+    try: episodes = Episodes(*(torch.from_numpy(arrays[n]) for n in ARRAYS))
+    except BadInput as e: raise BadInput(f'{where}: {e}') from None
+    if not episodes.lengths.numel(): raise BadInput(f'{where} holds no episodes')
+    low, high = (int(x) for x in episodes.lengths.aminmax())
+    if not 1<=low<=high<=episodes.horizon: raise BadInput(f'{where}: lengths from {low} to {high}; allowed: 1 to {episodes.horizon}')
+    return episodes
+
+# %% ../nbs/16_data.ipynb #8069b3ab
+LARGEST = 1e6  # of any stored number; positions are metres, velocities metres or radians per second
+
+def check_finite(
+    episodes:Episodes, # (N, ...)
+    where:str='',      # the file, for the message
+)->None:
+    "A `BadInput` that names episode and field of the first number that is NaN, infinite or beyond `LARGEST`."
+    for name in ('observations', 'actions', 'goals'):
+        x = getattr(episodes, name).flatten(1)
+        bad = torch.cat([~(block.abs()<=LARGEST).all(1) for block in x.split(1000)])  # true for NaN; in blocks, for the sake of memory
+        if not bad.any(): continue
+        e = int(bad.nonzero()[0])
+        worst = float(x[e][~(x[e].abs()<=LARGEST)][0])
+        raise BadInput(f'{where}: {name} of episode {e} holds {worst:.3g} ({int(bad.sum())} such episodes); allowed: neither NaN nor Inf nor beyond {LARGEST:.0e}')
+
 # %% ../nbs/16_data.ipynb #f5c0f01b
 LIMIT = 2**30       # bytes of the arrays of one dataset; 40,000 episodes of FetchPush take 0.24e9, of HandReach 0.68e9
-CARD_LIMIT = 2**20  # bytes of a card
 SEAL = 64           # hexadecimal digits at the end of a file
 
 def sha256_of(
@@ -158,17 +215,27 @@ def _seal(path):
         f.seek(end)
         f.write(digest.encode())
 
+def check_size(
+    total:int,     # bytes of arrays
+    path:str|Path, # for the message
+)->None:
+    "A `BadInput` for more than fits in one file."
+    if total>LIMIT: raise BadInput(f'{path}: {total:,} bytes of arrays; allowed: {LIMIT:,} in one file')
+
 def save_episodes(
     path:str|Path,      # ends in .npz
     episodes:Episodes,  # (N, ...), any device
     card:dict,          # what is known of the data: task, behaviour, noise, seed, ...
 )->dict:                # the card as stored, with versions and checksum
-    "Write a dataset: four arrays and a JSON card in one .npz, no pickle inside; same arrays and card, same bytes."
-    arrays = {n: getattr(episodes, n).cpu().numpy().astype(d, copy=False) for n, d in ARRAYS.items()}
-    total = sum(x.nbytes for x in arrays.values())
-    if total>LIMIT: raise BadInput(f'{path}: {total:,} bytes of arrays; allowed: {LIMIT:,} in one file')
+    "Write a dataset: four arrays and a JSON card in one .npz, no pickle inside; same arrays and card, same bytes. What `load_episodes` would refuse is not written."
+    if episodes.lengths.dim()!=1: raise BadInput(f'{path}: episodes of shape {tuple(episodes.lengths.shape)}; allowed: one axis, the episodes')
+    with np.errstate(over='ignore'): arrays = {n: getattr(episodes, n).cpu().numpy().astype(d, copy=False) for n, d in ARRAYS.items()}
+    check_size(sum(x.nbytes for x in arrays.values()), path)
+    check_finite(as_episodes(arrays, str(path)), str(path))
     card = dict(card, episodes=len(episodes), versions=card.get('versions') or versions(), sha256=checksum(episodes))
-    arrays['card'] = np.frombuffer(json.dumps(card, sort_keys=True).encode(), dtype=np.uint8)
+    text = json.dumps(card, sort_keys=True).encode()
+    parse_card(text, str(path))
+    arrays['card'] = np.frombuffer(text, dtype=np.uint8)
     with replacing(path) as temporary:
         with zipfile.ZipFile(temporary, 'w', zipfile.ZIP_DEFLATED) as z:
             for name, array in arrays.items():
@@ -180,14 +247,6 @@ def save_episodes(
 
 # %% ../nbs/16_data.ipynb #954adce3
 SHRINK = 1032  # the most that deflate can shrink: 258 bytes become 2 bits
-
-def printable(
-    text:object, # from a file of unknown origin
-    most:int=80, # characters
-)->str:
-    "One line that is safe to print: control characters become `?`, long texts are cut."
-    text = str(text)
-    return ''.join(c if c.isprintable() else '?' for c in text[:most])+('...' if len(text)>most else '')
 
 def _small_directory(f, size, path):
     "A `BadInput` unless a plain zip directory of a handful of entries ends the file (thousands would fill the memory), and a seal, if there is one, is right."
@@ -257,54 +316,8 @@ def _read(path):
             _small_directory(f, size, path)
             with zipfile.ZipFile(f) as z: return {n: _contents(z, n, e, path) for n, e in _entries(z, size, path).items()}
     except BadInput: raise
+    except PermissionError as e: raise BadInput(f'cannot read {path}: {e.strerror}') from None
     except Exception as e: raise BadInput(f'{path} is not a complete .npz file of plain arrays ({type(e).__name__})') from None
-
-# %% ../nbs/16_data.ipynb #7492dff4
-def _is_plain(x, depth=4):
-    "Whether a JSON value is nested at most so deep."
-    inside = x.values() if isinstance(x, dict) else x if isinstance(x, list) else ()
-    return depth>=0 and all(_is_plain(y, depth-1) for y in inside)
-
-def parse_card(
-    text:bytes, # JSON
-    where:str,  # the file, for the message
-)->dict:        # the card
-    "A card from its bytes, or a `BadInput`."
-    try: card = json.loads(text.decode()) if len(text)<=CARD_LIMIT else None
-    except (ValueError, RecursionError): card = None
-    if not isinstance(card, dict) or not _is_plain(card): raise BadInput(f'{where}: its card is not a JSON object of at most {CARD_LIMIT:,} bytes and 4 levels')
-    name = card.get('task', 'x')
-    if not isinstance(name, str) or name!=printable(name): raise BadInput(f'{where}: the task of its card is {printable(name)!r}; allowed: a name')
-    return card
-
-# %% ../nbs/16_data.ipynb #b017bdd7
-def as_episodes(
-    arrays:dict[str,np.ndarray], # the four of `ARRAYS`, in their types
-    where:str,                   # the file, for the message
-)->Episodes:                     # (N, ...)
-    "The four arrays as tensors, if their shapes and lengths fit together."
-    try: episodes = Episodes(*(torch.from_numpy(arrays[n]) for n in ARRAYS))
-    except BadInput as e: raise BadInput(f'{where}: {e}') from None
-    if not episodes.lengths.numel(): raise BadInput(f'{where} holds no episodes')
-    low, high = (int(x) for x in episodes.lengths.aminmax())
-    if not 1<=low<=high<=episodes.horizon: raise BadInput(f'{where}: lengths from {low} to {high}; allowed: 1 to {episodes.horizon}')
-    return episodes
-
-# %% ../nbs/16_data.ipynb #8069b3ab
-LARGEST = 1e6  # of any stored number; positions are metres, velocities metres or radians per second
-
-def check_finite(
-    episodes:Episodes, # (N, ...)
-    where:str='',      # the file, for the message
-)->None:
-    "A `BadInput` that names episode and field of the first number that is NaN, infinite or beyond `LARGEST`."
-    for name in ('observations', 'actions', 'goals'):
-        x = getattr(episodes, name).flatten(1)
-        bad = torch.cat([~(block.abs()<=LARGEST).all(1) for block in x.split(1000)])  # true for NaN; in blocks, for the sake of memory
-        if not bad.any(): continue
-        e = int(bad.nonzero()[0])
-        worst = float(x[e][~(x[e].abs()<=LARGEST)][0])
-        raise BadInput(f'{where}: {name} of episode {e} holds {worst:.3g} ({int(bad.sum())} such episodes); allowed: neither NaN nor Inf nor beyond {LARGEST:.0e}')
 
 # %% ../nbs/16_data.ipynb #d3986600
 def check_task(

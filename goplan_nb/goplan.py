@@ -108,6 +108,8 @@ def prepare(self:GOPlan,
 )->None:
     "Fit the scalers; once, before the first update."
     if self.config.buffer_transitions<data.horizon: raise BadInput(f'buffer_transitions is {self.config.buffer_transitions}; allowed: {data.horizon} and more, the length of an episode')
+    c = self.config.reanalysis
+    if self.config.iterations and not c.intra+c.inter: raise BadInput('intra and inter are both 0; allowed: one trajectory at least, or iterations 0')
     self.state_scaler, self.goal_scaler = fit_scalers(data, self.config.scaler_floor)
 
 # %% ../nbs/35_goplan.ipynb #907cad6c

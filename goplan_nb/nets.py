@@ -185,9 +185,10 @@ def load_optimiser(
     state:dict[str,Tensor], # from `optimiser_state`
 )->None:
     "Put copies of the moments back."
-    whole = optimiser.state_dict()
+    whole, shapes = optimiser.state_dict(), [p.shape for g in optimiser.param_groups for p in g['params']]
     whole['state'] = {}
     for name, v in state.items():
         i, k = name.split('/')
+        if v.dim() and v.shape!=shapes[int(i)]: raise ValueError(f'moment {name} has shape {tuple(v.shape)}; allowed: {tuple(shapes[int(i)])}')   # PyTorch would not notice
         whole['state'].setdefault(int(i), {})[k] = v.clone()  # torch would share the tensor with its first owner
     optimiser.load_state_dict(whole)

@@ -18,7 +18,7 @@ import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from .core import Agent, BadInput, Episodes, Task
-from .data import replacing
+from .data import printable, replacing
 from .plots import COLOURS, draw_curves, draw_fan, draw_goal, drawn_film, film, new_figure, png_bytes, save_gif
 from .statistics import improvement, interval, iqm, profile, regret, stratified
 from .tasks import TEST_SEED, last_reward, returns, task_names
@@ -191,6 +191,14 @@ def _html_table(t):
             f'<th>paper</th><th>seeds × episodes</th></tr>{rows}</table></div>')
 
 # %% ../nbs/41_report.ipynb #33e66789
+def _read_csv(path, needed):
+    "The rows of a log that are whole, for its writer may have been killed, or still be at work."
+    try:
+        rows = pd.read_csv(path)
+        rows = rows.dropna(subset=[rows.columns[-1], *needed])
+        return rows.assign(**{c: pd.to_numeric(rows[c]) for c in ('seed', 'step', 'episode', 'value') if c in needed}) if len(rows) else rows
+    except (ValueError, KeyError) as e: raise BadInput(f'{path} is damaged ({type(e).__name__}: {printable(e)}); allowed: what goplan wrote') from None
+
 def write_report(
     folder:str|Path, # of a run: config.json and metrics.csv, and what else it left
 )->Path:             # report.html
@@ -198,13 +206,13 @@ def write_report(
     folder = Path(folder)
     run = read_run(folder)
     parts = [f'<h1>{html.escape(run["method"])} on {html.escape(run["task"])}</h1><p>preset <code>{html.escape(run["preset"] or "custom")}</code>, seeds '
-             f'{", ".join(map(str, run["seeds"]))}, {run["data"]["episodes"]} episodes of data, commit <code>{html.escape(run["commit"])}</code></p>']
+             f'{", ".join(map(str, run["seeds"]))}, {run["data"].get("episodes", "?")} episodes of data, commit <code>{html.escape(run["commit"])}</code></p>']
     if (folder/'returns.csv').exists():
-        t = table(pd.read_csv(folder/'returns.csv'))
+        t = table(_read_csv(folder/'returns.csv', ('arm', 'seed', 'episode', 'metric', 'value')))
         parts += ['<h2>Returns</h2>', _html_table(t), '<p>A return counts the states of an episode that lie at the goal, 50 at most. The interval covers the mean over '
                   'seeds and test episodes (bootstrap). The paper gives the mean of five seeds after 500,000 updates and ten rounds of reanalysis (Table 1).</p>']
     if (folder/'metrics.csv').exists():
-        metrics = pd.read_csv(folder/'metrics.csv')
+        metrics = _read_csv(folder/'metrics.csv', ('seed', 'step', 'metric', 'value'))
         if metrics.metric.str.match('return/|.*/loss').any(): parts += ['<h2>Learning</h2>', _figure(png_bytes(curves_figure(metrics)), 'png', 'Mean over the seeds and their range.')]
     for name, kind, title, caption in (('fan.png', 'png', 'The planner looks ahead', 'Imagined futures from the start of two test episodes, coloured by the return of their first action; the star is the goal.'),
                                        ('rollout.gif', 'gif', 'Rollouts', 'Test episodes of the fine-tuned policy.')):
@@ -213,6 +221,7 @@ def write_report(
     return _write_page(folder/'report.html', parts)
 
 # %% ../nbs/41_report.ipynb #314753cf
+_ACTS = {'policy': '{}', 'planner': '{}2', 'world': '{}2, real world', 'pretrained': '{}, pretrained', 'pretrained-planner': '{}2, pretrained', 'sampled': '{}, z drawn'}  # arm -> how a column is called
 NEEDED = ('method', 'variant', 'task', 'data', 'preset', 'arm', 'world', 'noise', 'seed', 'step', 'episode', 'metric', 'value', 'last', 'commit', 'versions')
 
 def read_results(
@@ -228,12 +237,14 @@ def read_results(
             lacks = [c for c in NEEDED if c not in part]
             if lacks or not len(part): raise ValueError(f'it lacks {", ".join(lacks) or "rows"}')
             if not np.isfinite(part.value).all(): raise ValueError('a value is not a finite number')
-            bench = card['bench'], card['updates'], card['cell']['seeds'], card['data']['return_mean']
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as e: raise BadInput(f'{path} is damaged ({type(e).__name__}: {str(e)[:100]}); remove it and run the benchmark again') from None
+            bench = card['bench'], int(card['updates']), [int(s) for s in card['cell']['seeds']], float(card['data']['return_mean']), dict(card['cell'].get('config', {}))
+            unknown = {*part.arm.dropna().str.partition(':')[0]}-{*_ACTS}
+            if unknown: raise ValueError(f'unknown arm {", ".join(sorted(unknown))}')
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as e: raise BadInput(f'{path} is damaged ({type(e).__name__}: {str(e)[:100]}); remove it and run the benchmark again') from None
         rows.append(part.assign(bench=bench[0], cell=path.stem))
         cards[path.stem] = card
     if not rows: raise BadInput(f'{folder} holds no finished cells; allowed: a folder that goplan bench has written')
-    failed = {p.stem: p.read_text().strip() for p in sorted(folder.glob('failed/*.txt'))}
+    failed = {p.stem: p.read_text(errors='replace').strip() for p in sorted(folder.glob('failed/*.txt'))}
     text = dict.fromkeys(('variant', 'arm', 'world'), '')
     return pd.concat(rows, ignore_index=True).fillna(text|dict(noise=0.)), cards, failed
 
@@ -251,8 +262,8 @@ def _row_name(task, data, world, noise):
 
 def _column_name(method, variant, preset, arm):
     "GOPlan, GOPlan2 for its planner, and what differs from the usual; the usual preset has no word."
-    plain, (arm, _, planned) = NAMES.get(method, method), arm.partition(':')
-    acts = {'policy': plain, 'planner': f'{plain}2', 'world': f'{plain}2, real world', 'pretrained': f'{plain}, pretrained', 'pretrained-planner': f'{plain}2, pretrained', 'sampled': f'{plain}, z drawn'}[arm]
+    arm, _, planned = arm.partition(':')
+    acts = _ACTS[arm].format(NAMES.get(method, method))
     return ' '.join(filter(None, (acts+(f', {planned}' if planned else ''), variant, preset if preset!='laptop' else '')))
 
 def _paper(bench, method, variant, arm, row):

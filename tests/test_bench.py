@@ -102,13 +102,13 @@ def test_rows_say_what_they_are(whole):
 
 def test_planners_and_world_look_at_one_agent_in_many_ways(data, tmp_path, capsys, monkeypatch):
     "The commands, not only their cells: a table is printed, the numbers of each planner stand in the description."
-    monkeypatch.setattr(bench, 'PLANS', {'long': PlanConfig(candidates=3, copies=2, lookahead=2), 'one-step': PlanConfig(candidates=2, copies=1, lookahead=0, bootstrap=True)})
+    monkeypatch.setattr(bench, 'PLANS', {'long': PlanConfig(candidates=3, copies=2, lookahead=2), 'one-step': PlanConfig(candidates=2, copies=1, lookahead=0, bootstrap=True), 'free': PlanConfig(candidates=2, copies=1, lookahead=1, bootstrap=True)})
     how = ['--tasks', 'PointRooms', '--data', str(data), '--seeds', '0', '--preset', 'ours', '--updates', '20', '--batch-size', '16', '--episodes', '1', '--workers', '1', '--out', str(tmp_path)]
     assert main(['bench', 'planners', *how])==0 and main(['bench', 'world', *how])==0
     said = capsys.readouterr().out
     assert 'GOPlan2, one-step ours' in said and 'GOPlan2, real world ours' in said
     rows, cards, _ = read_results(tmp_path)
-    assert set(rows[rows.bench=='world'].arm.dropna()) >= {'policy', 'planner', 'world'}
+    assert set(rows[rows.bench=='world'].arm.dropna()) >= {'policy', 'planner', 'planner:free', 'world'}
     planned = next(c for c in cards.values() if c['bench']=='planners')['cell']['plans']
     assert planned['one-step']['lookahead']==0 and planned['long']['candidates']==3 and set(planned)=={a.removeprefix('planner:') for a in rows.arm.unique() if ':' in str(a)}
 
@@ -194,3 +194,26 @@ def test_ray_loses_a_node_and_no_cell(data, whole, tmp_path, monkeypatch):
     finally:
         ray.shutdown()
         cluster.shutdown()
+
+def test_whatever_is_refused_before_a_restart_throws_nothing_away(capsys, data, tmp_path):
+    out = tmp_path/'out'
+    ask = ['bench', 'walls', '--tasks', 'PointRooms', '--methods', 'bc', '--updates', '4', '--episodes', '1', '--batch-size', '8', '--workers', '1', '--out', out]
+    assert main([*map(str, ask), '--seeds', '0', '--data', str(data)])==0
+    before = values(out)
+    refused(capsys, [*ask, '--seeds', '0', '--restart', '--data', tmp_path/'none'/'{task}.npz'], 'no dataset')
+    assert values(out)==before
+    assert main([*map(str, ask), '--seeds', '1', '--data', str(data)])==0
+    refused(capsys, [*ask, '--seeds', '0', '--restart', '--data', data, '--updates', '5'], 'updates')
+    assert values(out).items()>=before.items()
+
+def test_brackets_in_a_name_are_letters(capsys, data, tmp_path):
+    odd = shutil.copy(data, tmp_path/'x[1].npz')
+    ask = ['bench', 'walls', '--tasks', 'PointRooms', '--methods', 'bc', '--episodes', '1', '--batch-size', '8', '--workers', '1', '--seeds', '0', '--data', odd, '--out', tmp_path/'out']
+    assert main([*map(str, ask), '--updates', '4'])==0
+    refused(capsys, [*ask, '--updates', '7'], 'updates')
+
+def test_no_option_is_ignored(capsys, tmp_path):
+    for more, why in ((['weights', '--preset', 'laptop'], 'weights runs ours'), (['curves', '--methods', 'goplan'], 'compares its own'), (['fig2', '--preset', 'ours'], 'fig2 has no --preset'),
+                      (['fig2', '--workers', '2'], 'fig2 has no --workers'), (['table1', '--data', ''], '--data is empty'), (['table1', '--address', '1.2.3.4:5'], 'without --engine ray'), (['walls', '--seeds', str(2**70)], '2**63')):
+        refused(capsys, ['bench', *more, '--out', tmp_path/'out'], why)
+    assert not list((tmp_path/'out').glob('**/*.csv'))

@@ -346,3 +346,81 @@ def test_refuses_an_unknown_family(capsys, data, tmp_path):
     refused(capsys, train_args(data, tmp_path/'x', '--family', 'mixtur'), 'mixtur', 'mixture', 'gaussian')
     refused(capsys, train_args(data, tmp_path/'x', '--offline', '1.5'), 'offline', 'allowed: 0 to 1')
     assert not (tmp_path/'x').exists()
+
+def kept(folder):
+    "What a folder holds, to compare with later."
+    return {p.name: p.read_bytes() for p in sorted(Path(folder).iterdir()) if p.is_file() and p.name!='.lock'}
+
+def test_whatever_is_refused_before_a_restart_throws_nothing_away(capsys, data, run):
+    before = kept(run)
+    for more, why in ((('--buffer-transitions', '10'), 'allowed: 50 and more'), (('--intra', '0', '--inter', '0'), 'both 0'), (('--seeds', str(2**70)), '2**63')):
+        refused(capsys, train_args(data, run, '--restart', '--seeds', '0', '1', *more), why)
+        assert kept(run)==before
+
+def test_a_folder_belongs_to_whom_it_says(capsys, data, run, tmp_path):
+    strange = tmp_path/'strange'
+    strange.mkdir()
+    (strange/'metrics.csv').write_text('step,loss\n1,0.5\n')
+    refused(capsys, train_args(data, strange, method='bc'), 'metrics.csv', 'no config.json')
+    (strange/'config.json').write_text('{"mine": 1}')
+    refused(capsys, train_args(data, strange, '--restart', method='bc'), 'config.json lacks')
+    assert (strange/'metrics.csv').read_text()=='step,loss\n1,0.5\n'
+    other = tmp_path/'other'
+    shutil.copytree(run, other)
+    config = json.loads((other/'config.json').read_text())
+    (other/'config.json').write_text(json.dumps(config | dict(seeds=[0, 2])))            # the checkpoint is of the seeds 0 and 1
+    refused(capsys, ['evaluate', str(other), '--episodes', '1'], 'belongs to another run')
+    refused(capsys, train_args(data, other, '--seeds', '0', '2'), 'belongs to another run')
+    for wrong in (dict(seeds=3), dict(seeds=[.5]), dict(data=None), dict(method=[]), dict(config=dict(config['config'], batch_size=32.5))):
+        (other/'config.json').write_text(json.dumps(config | wrong))
+        refused(capsys, ['evaluate', str(other), '--episodes', '1'], 'config.json')
+
+def test_one_process_per_folder(capsys, data, run):
+    from goplan_nb.train import lock_folder
+    with lock_folder(run): refused(capsys, train_args(data, run, '--seeds', '0', '1'), 'another process')
+
+def test_diverged_weights_never_replace_a_checkpoint(capsys, data, tmp_path):
+    small = ['--updates', '40', '--checkpoint-every', '20', '--evaluate-episodes', '1', '--hidden', '8', '--batch-size', '8']
+    assert main(train_args(data, tmp_path/'a', *small, '--lr', '1e38', method='bc'))==2
+    assert 'not finite' in (said := capsys.readouterr().err.splitlines()[-1]) and 'smaller learning rate' in said
+    assert not (tmp_path/'a'/'checkpoint.safetensors').exists()
+
+def test_half_written_logs_are_reported_as_far_as_they_go(capsys, run, tmp_path):
+    cut = tmp_path/'cut'
+    shutil.copytree(run, cut)
+    whole = (cut/'metrics.csv').read_bytes()
+    (cut/'metrics.csv').write_bytes(whole[:-300])
+    assert main(['report', str(cut)])==0
+    for damage in (b'', b'\xff\xfe\x00', b'a,b\n1,2\n'):
+        (cut/'metrics.csv').write_bytes(damage)
+        refused(capsys, ['report', str(cut)], 'metrics.csv is damaged')
+
+def test_values_of_options_are_no_methods_and_a_preset_is_named_once(capsys, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(['train', '--out', 'goplan', 'bc', 'PointReach', '--data', str(data), '--evaluate-episodes', '1', '--hidden', '8', '--batch-size', '8', '--updates', '4'])==0
+    assert json.loads((tmp_path/'goplan'/'config.json').read_text())['config']['updates']==4
+    refused(capsys, train_args(data, tmp_path/'b', '--preset', 'ours', '--preset', 'laptop'), 'allowed is one')
+
+def test_files_of_others_are_left_alone(capsys, data, run, tmp_path):
+    diary = tmp_path/'diary.txt'
+    diary.write_text('My diary\nprecious\n')
+    refused(capsys, ['collect', 'PointReach', '--episodes', '3', '--out', str(tmp_path/'a.npz'), '--table', str(diary)], 'no table of datasets')
+    assert diary.read_text()=='My diary\nprecious\n' and not (tmp_path/'a.npz').exists()
+    film = tmp_path/'film.gif'
+    film.write_text('precious')
+    refused(capsys, ['evaluate', str(run), '--episodes', '1', '--video', str(film)], 'exists')
+    assert film.read_text()=='precious'
+    link = tmp_path/'link.npz'
+    link.symlink_to(shutil.copy(data, tmp_path/'real.npz'))
+    assert main(['collect', 'PointReach', '--episodes', '3', '--out', str(link), '--force'])==0
+    assert link.is_symlink() and (tmp_path/'real.npz').read_bytes()!=data.read_bytes()
+
+def test_too_much_is_refused_before_the_work(capsys, tmp_path):
+    refused(capsys, ['collect', 'HandReach', '--episodes', '99999999', '--out', str(tmp_path/'a.npz')], 'in one file')
+    refused(capsys, ['collect', 'PointReach', '--episodes', '3', '--noise', 'inf', '--out', str(tmp_path/'a.npz')], 'noise is inf')
+    refused(capsys, ['collect', 'PointReach', '--episodes', '3', '--out', str(tmp_path/('a'*300+'.npz'))], 'File name too long')
+
+def test_an_output_that_takes_nothing_is_one_line():
+    for target, code in (('| true', 0), ('> /dev/full', 2)):
+        done = subprocess.run(f'{GOPLAN[0]} tasks {target}; exit ${{PIPESTATUS[0]}}', shell=True, executable='/bin/bash', capture_output=True, text=True)
+        assert done.returncode==code and 'Traceback' not in done.stderr and 'Exception' not in done.stderr and done.stderr.count('\n')<=1, done.stderr

@@ -225,7 +225,8 @@ def work()->None:
     torch.set_num_threads(1)
     folder = Path(job['folder'])
     try:
-        with lock_folder(folder, 'lock', patience=10.):
+        with lock_folder(folder, 'lock', patience=float('inf')):   # whoever comes second waits for the first
+            if (folder/'rows.csv').exists() or (folder.parent.parent/'cells'/f'{folder.name}.csv').exists(): return
             data, _ = load_episodes(job['path'], get_task(job['job']['task']))
             text = run_cell(job['job'], folder, data, job['device'])
             with replacing(folder/'rows.csv') as temporary: temporary.write_text(text)
@@ -440,7 +441,8 @@ def run_cells(
             bar.update(max(0, sum(steps.values())-bar.n))
         for job, text, error in run(jobs, progress, devices, address):
             steps[job.cell.name] = job.cell.config.updates
-            if error:
+            if error and (out/'cells'/f'{job.cell.name}.csv').exists(): pass   # another process has finished it meanwhile
+            elif error:
                 failed.append(job.cell.name)
                 with replacing(out/'failed'/f'{job.cell.name}.txt') as temporary: temporary.write_text(error+'\n')
             else: _finish(out, job, facts, text, keep)

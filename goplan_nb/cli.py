@@ -228,7 +228,9 @@ class Evaluate:
 class Report:
     "Write report.html from what a run or a benchmark left."
     folder:Positional[Path] # of a run, or of a benchmark
-    def run(self): print(f'report: {(write_bench_report if (self.folder/"cells").is_dir() else write_report)(self.folder)}')
+    def run(self):
+        if (self.folder/'parts').is_dir(): raise BadInput(f'{self.folder} holds fig2, whose report is its fig2.png; show its table again with: goplan bench fig2 --out {self.folder}')
+        print(f'report: {(write_bench_report if (self.folder/"cells").is_dir() else write_report)(self.folder)}')
 
 # %% ../nbs/44_cli.ipynb #2e373633
 def evaluate_arms(

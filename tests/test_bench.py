@@ -217,3 +217,10 @@ def test_no_option_is_ignored(capsys, tmp_path):
                       (['fig2', '--workers', '2'], 'fig2 has no --workers'), (['table1', '--data', ''], '--data is empty'), (['table1', '--address', '1.2.3.4:5'], 'without --engine ray'), (['walls', '--seeds', str(2**70)], '2**63')):
         refused(capsys, ['bench', *more, '--out', tmp_path/'out'], why)
     assert not list((tmp_path/'out').glob('**/*.csv'))
+
+def test_two_processes_share_a_folder(data, whole, tmp_path):
+    script = SCRIPT.format(here=str(Path(__file__).parent), out=str(tmp_path/'out'), data=str(data))
+    both = [subprocess.Popen([sys.executable, '-c', script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [p.communicate(timeout=600) for p in both]
+    assert [(p.returncode, out.strip()) for p, (out, _) in zip(both, said)]==[(0, '[]')]*2, said
+    assert values(tmp_path/'out')==values(whole) and not list((tmp_path/'out').glob('failed/*'))

@@ -36,7 +36,7 @@ An `.npz` holds `observations (N, T+1, d_s)`, `actions (N, T, d_a)`, `goals (N, 
 `samples/` comes with the repository: 200 episodes of every task. They are the first 200 episodes of the full set of that task, as the `-s` sets are its first tenth.
 All others are recorded by `python tools/datasets.py GROUP ...`, which goes on where it was interrupted; `datasets.csv` is its log. Expert and benchmark data have the published exploration:
 Gaussian noise 0.2, and with chance 0.3 a uniform action. `results/` holds the numbers that notebooks and README show, one tidy CSV per training, each row with the commit that made it.
-GOPlan multiplies in bfloat16 where the processor has instructions for it (`--precision auto`): so did the cells of commit bc1bf1c, while all older ones are in float32. Later cells say it in their column `versions`. Cells marked 632fe60-dirty ran with the code of commit 632fe60; only two files under `results/` were missing from the working tree.
+GOPlan multiplies in bfloat16 where the processor has instructions for it (`--precision auto`): so did the cells of commit bc1bf1c, while all older ones are in float32. Later cells say it in their column `versions`. Cells marked 632fe60-dirty or c01590a-dirty ran with the code of those commits; only files in this folder differed from them.
 
 | file | task | behaviour | episodes | return, 50 steps | 49 steps, before the action | actions, mean | deviation | recorded in | MB |
 |---|---|---|---|---|---|---|---|---|---|

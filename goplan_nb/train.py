@@ -356,11 +356,12 @@ def train_run(
     agent = make_agent(run, device)                           # whatever can be refused is refused before anything is thrown away
     if checksum(data)!=run['data']['sha256']: raise BadInput('these are not the data that the run describes: another checksum')
     data = data.to(agent.device, agent.dtype)
-    if restart or not (folder/'checkpoint.safetensors').exists(): agent.prepare(data)
     with lock_folder(folder): return _train_run(folder, run, agent, data, restart, evaluate_every, episodes, checkpoint_every, log_every, quiet)
 
 def _train_run(folder, run, agent, data, restart, evaluate_every, episodes, checkpoint_every, log_every, quiet):
-    path, resume = folder/'checkpoint.safetensors', open_run(folder, run, restart)
+    path = folder/'checkpoint.safetensors'
+    if restart or not path.exists(): agent.prepare(data)      # it may refuse, too
+    resume = open_run(folder, run, restart)
     log, stamp = open_log(folder, run), identity(read_run(folder))
     if resume: _put(agent, load_checkpoint(path, agent.device), path, stamp)
     def save(path):

@@ -194,7 +194,7 @@ def _check(task, behaviour, **numbers):
     nearest(behaviour, BEHAVIOURS, 'behaviour')
     if behaviour!='random': controller(task, behaviour)
     limits = dict(noise=(0, np.inf), random_eps=(0, 1), episodes=(1, np.inf), block=(1, np.inf), seed=(0, np.inf), workers=(1, np.inf))
-    if numbers['seed']==TEST_SEED: raise BadInput(f'seed {TEST_SEED} is that of the test episodes; allowed: any other from 0')
+    if numbers['seed']%2**32==TEST_SEED: raise BadInput(f'seed {numbers["seed"]} is that of the test episodes, or shares worlds with them; allowed: any other from 0')   # NumPy cuts seeds into words of 32 bits
     for name, value in numbers.items():
         if name=='workers' and value is None: continue
         low, high = limits[name]

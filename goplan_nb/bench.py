@@ -141,7 +141,7 @@ PLANS:dict[str,PlanConfig] = {'long': LAPTOP.plan, 'sharp': replace(LAPTOP.plan,
 
 @dataclass(frozen=True)
 class Cell:
-    "One training and its evaluations; what stands here decides every number of it."
+    "One training and its evaluations; what stands here decides every number of it, on machines that multiply alike."
     bench:str               # 'table1', ...
     method:str              # one of `METHODS`
     task:str                # what it is trained on
@@ -194,7 +194,7 @@ def run_cell(
     folder:Path,      # of the training
     data:Episodes,    # (N, ...)
     device:str='cpu',
-)->str:               # CSV, the same bytes wherever and whenever it runs
+)->str:               # CSV, the same bytes whenever it runs, on machines that multiply alike
     "Train and evaluate one cell; interrupted, it goes on where it stopped."
     agent = make_agent(job, device)
     run = dict(job, data=dict(job['data'], episodes=len(data)), versions=versions(), commit=commit())
@@ -206,7 +206,9 @@ def run_cell(
         arm_of, _, planned = arm.partition(':')
         checkpoint, kind = ARMS_OF[arm_of]
         agent = load_agent(folder, device, checkpoint)
-        if planned: agent.config = replace(agent.config, plan=PlanConfig(**job['plans'][planned]))
+        if planned:
+            agent.config = replace(agent.config, plan=PlanConfig(**job['plans'][planned]))
+            if agent.config.plan.margin: agent.error = agent.measure(data.to(agent.device, agent.dtype))   # training measures only what its own planner needs
         look = lambda world, noise: evaluate_in_world(agent, job['episodes']) if kind=='world' else evaluate(agent, get_task(world), job['episodes'], kind, action_noise=noise)
         parts += [cell_rows(job, arm, world, noise, look(world, noise), agent.step) for world, noise in job['worlds']]
     rows = pd.concat(parts, ignore_index=True)
@@ -566,11 +568,11 @@ def ours(ask:Ask)->list[Cell]:
 
 def planners(ask:Ask)->list[Cell]:
     "One trained agent, many ways to plan with it: the paper's long dreams, each change of them alone, and all together; see `PLANS`."
-    return cells_of('planners', ask, ask.tasks or ('PointRooms', 'FetchReach', 'FetchPush-s', 'FetchPick-s'), ('goplan',), arms=lambda m: ('policy', 'sampled', *(f'planner:{p}' for p in PLANS)))
+    return cells_of('planners', replace(ask, preset=ask.preset or ('ours',)), ask.tasks or ('PointRooms', 'FetchReach', 'FetchPush-s', 'FetchPick-s'), ('goplan',), arms=lambda m: ('policy', 'sampled', *(f'planner:{p}' for p in PLANS)))
 
 def world(ask:Ask)->list[Cell]:
     "Who errs, the models or the value? The planner, with its margin and without, beside one that tries its candidates out in the real world; 30 episodes, for that is slow."
-    return cells_of('world', ask, ask.tasks or ('PointRooms', 'FetchPush-s', 'FetchPick-s'), ('goplan',), 30, arms=lambda m: ('policy', 'planner', 'planner:free', 'world'))
+    return cells_of('world', replace(ask, preset=('ours',)), ask.tasks or ('PointRooms', 'FetchPush-s', 'FetchPick-s'), ('goplan',), 30, arms=lambda m: ('policy', 'planner', 'planner:free', 'world'))
 
 def precision(ask:Ask)->list[Cell]:
     "Products in float32, and rounded as bfloat16 does; table1 takes what the machine is best at."
@@ -595,7 +597,7 @@ def curves(ask:Ask)->list[Cell]:
 CELLS:dict[str,Callable[[Ask],list[Cell]]] = dict(ours=ours, walls=walls, curves=curves, planners=planners, world=world, precision=precision, samples=samples_of, weights=weights_of, table1=table1, table2=table2, table5=table5, fig5=fig5, fig6=fig6, fig7=fig7)
 TASKS_OF = dict(ours=ROWS, walls=('PointRooms',), curves=ROWS, planners=ROWS, world=ROWS, precision=ROWS, samples=ROWS, weights=ROWS, table1=ROWS, table2=ROWS, table5=tuple(REGIONS), fig5=('FetchReach', 'FetchReach-Noise0.5', 'FetchReach-Noise1.0', 'FetchReach-Noise1.5'), fig6=ROWS, fig7=ROWS)
 
-GIVEN = dict(ours='laptop', samples='ours', weights='ours', curves='laptop and ours')  # benchmarks that choose their presets themselves
+GIVEN = dict(ours='laptop', samples='ours', weights='ours', world='ours', curves='laptop and ours')  # benchmarks that choose their presets themselves
 
 def check_ask(
     bench:str, # of `CELLS`

@@ -296,7 +296,7 @@ class Bench:
     seeds:tuple[int,...]|None=None     # trained side by side; default 0 1 2, fig2 and curves 0 to 4
     preset:tuple[str,...]|None=None    # one or more; each method runs under those that it has; default laptop, or what the benchmark is about
     updates:int|None=None              # of every training, in all; default: 5000 with preset laptop or ours, curves 12000, else those of the preset
-    batch_size:int|None=None           # transitions per update; default: 256 with preset laptop, else those of the preset
+    batch_size:int|None=None           # transitions per update; default: 256 with preset laptop or ours, else those of the preset
     data:str|None=None                 # 'benchmark', 'expert', 'random' (in data/, recorded if missing), or a path with {task}; default benchmark, fig5 random
     episodes:int|None=None             # evaluated per seed; default 100, table5 200
     engine:str='local'                 # local (processes) or ray

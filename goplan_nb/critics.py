@@ -319,6 +319,7 @@ def actor_loss(self:CRL,
 )->tuple[Tensor,dict]: # (S,), metrics
     "Climb the least of the critics, and imitate by likelihood."
     # differs: rows of the critic's batch; the released code draws others. One deviation for all states, not one per state as in CRL
+    # differs: the likelihood is a mean over the axes of the action, so that `imitation` means the same for an arm and for a hand; the released code sums over them
     c, few = self.config, slice(self.config.actor_batch)
     s, a, g = b.observations[:, few], b.actions[:, few], b.goals[:, few]
     mean = self.actions(s, g)

@@ -47,6 +47,7 @@ class GOPlanConfig:
     precision:str='auto'          # of the products of policy and models while learning and planning, auto, float32, bfloat16 or rounded; released code float32
 
     # differs: appendix C trains the models with a step size of 1e-4; the released code with 1e-3
+    # differs: `auto` multiplies in bfloat16 where the device has instructions for it, the value excepted; the released code in float32
     def __post_init__(self):
         least = dict(batch_size=2, pretrain_updates=0, iterations=0, finetune_updates=1, members=1, dynamics_hidden=1, dynamics_lr=1e-12, buffer_transitions=1, scaler_floor=0, jitter=0)
         in_range(self, **{name: (low, math.inf) for name, low in least.items()}, **dict.fromkeys(('relabel', 'offline', 'relabel_dreams'), (0, 1)))
@@ -217,7 +218,7 @@ def threshold(self:GOPlan,
     data:Episodes, # (N, ...)
     n:int=2048,    # transitions looked at
 )->Tensor|float:   # (S, 1) or one number, squared standardised units
-    "The greatest disagreement that is believed: u, or what only few real transitions exceed."
+    "The greatest disagreement that is believed: u, or what only few transitions of the data exceed, on which the models were trained."
     c = self.config.reanalysis
     if not c.quantile: return c.uncertainty
     batch = sample(data, self.task, self.fresh_rngs(), n)
@@ -227,8 +228,8 @@ def threshold(self:GOPlan,
 def measure(self:GOPlan,
     data:Episodes, # (N, ...)
     n:int=2048,    # stretches looked at
-)->Tensor:         # (S,), 0 to 1
-    "How far the short dreams go wrong on the data: what the planner's margin is counted in. Measured when a stage ends, by numbers of its own."
+)->Tensor:         # (S,), 0 and more
+    "How far the short dreams go wrong on the data that the models were trained on: what the planner's margin is counted in. Measured when a stage ends, by numbers of its own, in float32."
     return dream_error(data, pick(data, self.fresh_rngs(), n), self.task, lambda s, a: self.foresee(s, a)[0], self.values, self.config.prior.gamma, self.config.plan.lookahead)
 
 @patch
@@ -280,7 +281,7 @@ def _optimisers(self:GOPlan): return dict(self.prior.optimisers, dynamics=self.d
 def state_dict(self:GOPlan)->dict:
     "Everything that a bit-identical continuation needs, as nested dictionaries of tensors and ints; the tensors are the agent's own."
     return dict(step=self.step, rngs=self.rngs.state(), prior=dict(self.prior.state_dict()), dynamics=dict(self.dynamics.state_dict()),
-        optimisers={n: optimiser_state(o) for n, o in self._optimisers().items()},
+        optimisers={n: optimiser_state(o) for n, o in self._optimisers().items()}, precision=PRECISIONS.index(self.precision),
         state_scaler=vars(self.state_scaler), goal_scaler=vars(self.goal_scaler), error=self.error,
         buffer={} if self.buffer is None else self.buffer.state_dict())
 
@@ -290,6 +291,7 @@ def load_state_dict(self:GOPlan,
 )->None:
     "Continue from a `state_dict`."
     self.step = state['step']
+    self.precision = PRECISIONS[state.get('precision', PRECISIONS.index(self.precision))]   # goes on as it began, on whatever machine
     self.rngs.load(state['rngs'])
     self.prior.load_state_dict(state['prior'])
     self.dynamics.load_state_dict(state['dynamics'])

@@ -40,7 +40,7 @@ class Plan(NamedTuple):
     "The result of planning for P states of every seed."
     actions:Tensor     # the chosen ones, (S, P, d_a)
     candidates:Tensor  # the first actions tried, (S, P, C, d_a)
-    returns:Tensor     # their mean imagined returns, (S, P, C), 0 to K+1; with `bootstrap` 0 to 1
+    returns:Tensor     # their mean imagined returns, (S, P, C), 0 to K+1; with `bootstrap` about 0 to 1, as far as the value is
 
 Policy = Callable[[Tensor,Tensor,Tensor|None],Tensor]      # (observations, goals, noise or None) -> actions, any middle axes
 Model = Callable[[Tensor,Tensor,Rngs,Sequence[int]|None],Tensor] # (observations, actions, rngs, counts) -> next observations
@@ -214,7 +214,7 @@ def look_ahead(
     config:PlanConfig,
     counts:Sequence[int]|None=None, # how many of the P states each seed really has
     record:list|None=None, # filled with the K+1 imagined states, (S, P, C, copies, d_s) each; a dream that arrived stands still
-)->Tensor:                # (S, P, C), 0 to 1
+)->Tensor:                # (S, P, C), about 0 to 1, as far as the value is
     "gamma to the power of the steps to the goal, as far as the dream goes; beyond its end the value says."
     split, per_state = (*first.shape[1:3], config.copies), first.shape[2]*config.copies
     s = first_states(observations, first, model, rngs, config, counts).flatten(1, 2)          # (S, P C copies, d_s): every dream a row
@@ -285,7 +285,7 @@ def dream_error(
     value:Value,
     gamma:float,      # discount of the value, 0 to 1
     lookahead:int,    # K, steps after the first, 0 and more
-)->Tensor:            # (S,), 0 to 1
+)->Tensor:            # (S,), 0 and more
     "How far the look ahead goes wrong on the data: stretches of K+1 logged actions, judged where they led and where the model thinks that they lead; mean difference."
     e, t, later = picks[:3]
     goals, left = task.achieved_goal(data.observations[e, later+1]), data.lengths[e]-t       # a stretch ends with its episode

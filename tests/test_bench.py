@@ -9,8 +9,11 @@ import goplan_nb.bench as bench
 from goplan_nb.bench import Cell, run_cells
 from conftest import refused
 from goplan_nb.cli import main
+from goplan_nb.data import checksum, load_episodes
+from goplan_nb.goplan import GOPlan
 from goplan_nb.planner import PlanConfig
 from goplan_nb.report import read_results
+from goplan_nb.tasks import get_task
 from goplan_nb.train import preset
 
 def tiny(method, **changes):
@@ -103,7 +106,7 @@ def test_rows_say_what_they_are(whole):
 def test_planners_and_world_look_at_one_agent_in_many_ways(data, tmp_path, capsys, monkeypatch):
     "The commands, not only their cells: a table is printed, the numbers of each planner stand in the description."
     monkeypatch.setattr(bench, 'PLANS', {'long': PlanConfig(candidates=3, copies=2, lookahead=2), 'one-step': PlanConfig(candidates=2, copies=1, lookahead=0, bootstrap=True), 'free': PlanConfig(candidates=2, copies=1, lookahead=1, bootstrap=True)})
-    how = ['--tasks', 'PointRooms', '--data', str(data), '--seeds', '0', '--preset', 'ours', '--updates', '20', '--batch-size', '16', '--episodes', '1', '--workers', '1', '--out', str(tmp_path)]
+    how = ['--tasks', 'PointRooms', '--data', str(data), '--seeds', '0', '--updates', '20', '--batch-size', '16', '--episodes', '1', '--workers', '1', '--out', str(tmp_path)]
     assert main(['bench', 'planners', *how])==0 and main(['bench', 'world', *how])==0
     said = capsys.readouterr().out
     assert 'GOPlan2, one-step ours' in said and 'GOPlan2, real world ours' in said
@@ -111,6 +114,16 @@ def test_planners_and_world_look_at_one_agent_in_many_ways(data, tmp_path, capsy
     assert set(rows[rows.bench=='world'].arm.dropna()) >= {'policy', 'planner', 'planner:free', 'world'}
     planned = next(c for c in cards.values() if c['bench']=='planners')['cell']['plans']
     assert planned['one-step']['lookahead']==0 and planned['long']['candidates']==3 and set(planned)=={a.removeprefix('planner:') for a in rows.arm.unique() if ':' in str(a)}
+
+def test_a_margin_that_training_did_not_need_is_measured_before_it_is_planned_with(data, tmp_path, monkeypatch):
+    plans = {n: PlanConfig(candidates=2, copies=1, lookahead=1, bootstrap=True, margin=m) for n, m in (('free', 0.), ('careful', 2.))}
+    monkeypatch.setattr(bench, 'PLANS', plans)
+    seen, measure = [], GOPlan.measure
+    monkeypatch.setattr(GOPlan, 'measure', lambda self, data, n=2048: seen.append(self.config.plan) or measure(self, data, n))
+    episodes, _ = load_episodes(data, get_task('PointRooms'))
+    cell = replace(cells(data, (0,), ('goplan',))[0], arms=('policy', 'planner:free', 'planner:careful'), config=tiny('goplan', pretrain_updates=10, iterations=0))
+    text = bench.run_cell(cell.job(checksum(episodes)), tmp_path/'run', episodes)
+    assert seen==[plans['careful']] and 'planner:careful' in text
 
 def test_a_failing_cell_is_recorded_and_stops_nobody(data, tmp_path, capsys):
     good = cells(data, methods=('bc',))[0]

@@ -219,6 +219,7 @@ def test_refuses_bad_collection(capsys, tmp_path):
     refused(capsys, ['collect', 'PointReach', '--behaviour', 'export', *out], 'export', 'expert')
     refused(capsys, ['collect', 'PointReach', '--out', tmp_path/'x.txt'], 'x.txt', '.npz')
     refused(capsys, ['collect', 'PointReach', '--seed', '1000000', *out], 'test episodes', 'allowed')
+    refused(capsys, ['collect', 'PointReach', '--seed', str(1_000_000+2**32), *out], 'test episodes', 'allowed')   # NumPy would draw the same worlds
     refused(capsys, ['collect', 'FetchReach', '--workers', '-1', *out], 'workers', 'allowed')
     assert not list(tmp_path.iterdir())
 

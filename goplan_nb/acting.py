@@ -107,7 +107,7 @@ def onnx_graph(
 ):                    # `onnx.ModelProto`
     "The policy as an ONNX graph: observations (batch, d_s) and goals (batch, d_g) in raw units to actions (batch, d_a), float32."
     try: from onnx import TensorProto, checker, helper, numpy_helper
-    except ImportError: raise BadInput('ONNX files need an extra; get it with: pip install "goplan_nb[onnx]"') from None
+    except ImportError: raise BadInput('ONNX files need an extra; get it with: pip install -e ".[onnx]", in the folder of the repository') from None
     nodes, weights, last = [helper.make_node('Concat', ['observations', 'goals'], ['x0'], axis=1)], [], len(policy.layers)-1
     for i, pair in enumerate(policy.layers):
         names = [f'weight{i}', f'bias{i}']

@@ -7,7 +7,7 @@ __all__ = ['ARMS_OF', 'PLANS', 'HERE', 'FOLDER', 'ENGINES', 'ROWS', 'CELLS', 'TA
            'fig2_figure', 'fig2', 'fig2_table', 'Cell', 'cell_rows', 'run_cell', 'work', 'Job', 'reached', 'local',
            'node_work', 'on_ray', 'finished', 'run_cells', 'Ask', 'source', 'budget', 'arms_of', 'cells_of', 'table1',
            'table5', 'walls', 'table2', 'fig5', 'fig6', 'fig7', 'ours', 'planners', 'world', 'precision', 'samples_of',
-           'weights_of', 'curves', 'check_ask', 'bench']
+           'weights_of', 'curves', 'allowed_tasks', 'check_ask', 'bench']
 
 # %% ../nbs/42_bench.ipynb #6c679807
 import hashlib, json, os, shutil, subprocess, sys, tempfile, time
@@ -35,7 +35,7 @@ from .plots import COLOURS, new_figure, png_bytes
 from .report import bench_table, bench_text, read_results, write_bench_report
 from .tasks import GROUPS, get_task, last_reward, returns, task_names
 from .toy import FAMILIES, FORKS, SHARES, Fork, claims, draw_panel, draw_samples, even_states, fig2_rows, samples
-from .train import METHODS, commit, config_dict, differing, evaluate, load_agent, lock_folder, make_agent, method_class, preset, train_run
+from .train import METHODS, commit, config_dict, differing, evaluate, load_agent, load_plugins, lock_folder, make_agent, method_class, preset, train_run
 
 # %% ../nbs/42_bench.ipynb #9c925c1d
 def run_parts(
@@ -229,6 +229,7 @@ def work()->None:
     try:
         with lock_folder(folder, 'lock', patience=float('inf')):   # whoever comes second waits for the first
             if (folder/'rows.csv').exists() or (folder.parent.parent/'cells'/f'{folder.name}.csv').exists(): return
+            load_plugins()
             data, _ = load_episodes(job['path'], get_task(job['job']['task']))
             text = run_cell(job['job'], folder, data, job['device'])
             with replacing(folder/'rows.csv') as temporary: temporary.write_text(text)
@@ -306,6 +307,7 @@ def node_work(
 )->str:          # CSV
     "What a node of a cluster does: one cell, in a folder of its own."
     torch.set_num_threads(1)
+    load_plugins()
     data = Episodes(**{n: torch.from_numpy(np.array(x)) for n, x in arrays.items()})
     with tempfile.TemporaryDirectory() as folder: return run_cell(job, Path(folder), data, 'cuda' if torch.cuda.is_available() else 'cpu')
 
@@ -318,7 +320,7 @@ def on_ray(
     "The nodes of a Ray cluster."
     os.environ.update(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER='0', RAY_AUTH_MODE='disabled')   # stay on this machine, leave no token in the home folder
     try: import ray
-    except ImportError: raise BadInput("--engine ray needs Ray; allowed: local, or after: pip install 'goplan_nb[ray]'") from None
+    except ImportError: raise BadInput("--engine ray needs Ray; allowed: local, or after: pip install -e '.[ray]', in the folder of the repository") from None
     mine = not ray.is_initialized()
     if mine:
         try: ray.init(log_to_driver=False, include_dashboard=False, **(dict(address=address) if address else dict(num_cpus=len(devices))))
@@ -493,7 +495,7 @@ def arms_of(
     method:str,
 )->tuple[str,...]:
     "The ways in which a table looks at a method."
-    return ('pretrained', 'policy', 'sampled', 'planner') if method=='goplan' else ('policy',)
+    return ('pretrained', 'policy', 'sampled', 'planner') if 'planner' in method_class(method).kinds else ('policy',)
 
 def cells_of(
     bench:str,
@@ -599,6 +601,13 @@ TASKS_OF = dict(ours=ROWS, walls=('PointRooms',), curves=ROWS, planners=ROWS, wo
 
 GIVEN = dict(ours='laptop', samples='ours', weights='ours', world='ours', curves='laptop and ours')  # benchmarks that choose their presets themselves
 
+def allowed_tasks(
+    bench:str, # of `CELLS`
+)->tuple[str,...]:
+    "What a benchmark can be run on: its rows, and tasks of yours where its rows are all of Table 1."
+    rows = TASKS_OF[bench]
+    return (*rows, *(t for t in task_names() if t not in rows)) if rows is ROWS else rows
+
 def check_ask(
     bench:str, # of `CELLS`
     ask:Ask,
@@ -607,7 +616,7 @@ def check_ask(
     if bench in GIVEN and ask.preset is not None: raise BadInput(f'--preset {" ".join(ask.preset)}: allowed is none, for {bench} runs {GIVEN[bench]}')
     if bench=='curves' and ask.methods is not None: raise BadInput(f'--methods {" ".join(ask.methods)}: allowed is none, for curves compares its own')
     if not ask.data: raise BadInput("--data is empty; allowed: benchmark, expert, random, or a file")
-    for what, values, allowed in (('task', ask.tasks, TASKS_OF[bench]), ('method', ask.methods, tuple(METHODS) if bench in ('table1', 'table5', 'fig5', 'walls') else ('goplan',))):
+    for what, values, allowed in (('task', ask.tasks, allowed_tasks(bench)), ('method', ask.methods, tuple(METHODS) if bench in ('table1', 'table5', 'fig5', 'walls') else ('goplan',))):
         if values is None: continue
         if not values: raise BadInput(f'--{what}s is empty; allowed: {", ".join(allowed)}')
         for v in values: nearest(v, allowed, f'{what} of {bench}')

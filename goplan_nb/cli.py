@@ -28,7 +28,7 @@ from .bench import BENCHES, Ask, bench
 from .report import fan_figure, make_film, png_bytes, published, return_rows, table, table_text, write_bench_report, write_report
 from .speed import COLUMNS as SPEED_COLUMNS, scaling, scaling_figure, speed, speed_text
 from .tasks import get_task, in_region, returns, task_names, variant_names
-from .train import METHODS, describe, evaluate, load_agent, preset, read_run, summary, train_run
+from .train import METHODS, describe, evaluate, load_agent, load_plugins, preset, read_run, summary, train_run
 
 # %% ../nbs/44_cli.ipynb #744df86a
 def progress(what:str):
@@ -383,6 +383,7 @@ def main(
             elif args==['--version']: print(f'goplan {__version__}')
             else:
                 name = nearest(args[0], list(COMMANDS), 'command')
+                load_plugins()
                 cls = with_config(args[1:], COMMANDS[name]) if name in ('train', 'demo') else COMMANDS[name]
                 parse(cls, args[1:], name).run()
         finally: sys.stdout.flush()   # what a pipe or a full disk does not take is noticed here

@@ -24,7 +24,7 @@ class Env(Protocol):
     )->tuple[Tensor,Tensor]: ... # observations (n, d_s), goals (n, d_g)
     def step(self,
         actions:Tensor,      # (n, d_a), each in [-1, 1]
-    )->Tensor: ...           # observations (n, d_s)
+    )->Tensor: ...           # observations (n, d_s), float32, new ones every time
     def branch(self,
         other:'Env',         # worlds of the same task
         worlds:Sequence[int],# which of them, again and again if wanted
@@ -42,6 +42,11 @@ class Task:
     tolerance:float            # greatest distance that counts as success, in goal units
     make:Callable[...,Env]     # `make(workers=None)` -> an `Env` of the real task
     horizon:int=50             # actions per episode, T
+
+    def __post_init__(self):
+        first, end = self.goal_index
+        if not (0<=first<end<=self.d_s and end-first==self.d_g): raise BadInput(f'{self.name}: goal_index {self.goal_index}, observations {self.d_s} and goals {self.d_g} wide; allowed: neighbouring entries of the observation, as many as a goal has')
+        if not (self.d_a>=1 and self.tolerance>=0 and self.horizon>=1): raise BadInput(f'{self.name}: d_a {self.d_a}, tolerance {self.tolerance}, horizon {self.horizon}; allowed: 1 and more, 0 and more, 1 and more')
 
 # %% ../nbs/00_core.ipynb #801c1374
 @patch
@@ -228,6 +233,11 @@ class Agent(Protocol):
     presets:dict[str,dict]                     # method -> preset -> config
     kinds:tuple[str,...]                       # ways of acting: 'policy', 'sampled', 'planner'
     milestones:dict[str,int]                   # name -> step whose checkpoint is kept under that name
+    task:Task
+    config:object                              # frozen dataclass; the command line needs `updates`, `batch_size` and `shortened(updates)`
+    device:torch.device                        # where the data are wanted
+    dtype:torch.dtype                          # and how precise
+    rngs:Rngs                                  # all random numbers of learning
     def act(self,
         observations:Tensor,                   # (S, N, d_s)
         goals:Tensor,                          # (S, N, d_g)

@@ -16,8 +16,8 @@ from .core import BadInput, Batch, Episodes, Rngs, Task
 
 # %% auto #0
 __all__ = ['ARRAYS', 'CARD_LIMIT', 'LARGEST', 'LIMIT', 'SEAL', 'SHRINK', 'LABEL', 'AXES', 'later_step', 'Picks', 'pick', 'gather',
-           'sample', 'replacing', 'versions', 'checksum', 'printable', 'parse_card', 'as_episodes', 'check_finite',
-           'sha256_of', 'check_size', 'save_episodes', 'check_task', 'load_episodes']
+           'sample', 'replacing', 'versions', 'checksum', 'printable', 'parse_card', 'as_episodes', 'padded',
+           'check_finite', 'sha256_of', 'check_size', 'save_episodes', 'check_task', 'load_episodes', 'episodes_from']
 
 # %% ../nbs/16_data.ipynb #541eadde
 def later_step(
@@ -173,6 +173,15 @@ def as_episodes(
     if not 1<=low<=high<=episodes.horizon: raise BadInput(f'{where}: lengths from {low} to {high}; allowed: 1 to {episodes.horizon}')
     return episodes
 
+def padded(
+    rows:Sequence[np.ndarray], # of different lengths, (T_i, d)
+    length:int,                # at least that of the longest
+)->np.ndarray:                 # float32, (N, length, d)
+    "Arrays of different lengths in one, zeros behind the shorter ones."
+    out = np.zeros((len(rows), length, np.shape(rows[0])[1]), np.float32)
+    for to, x in zip(out, rows): to[:len(x)] = x
+    return out
+
 # %% ../nbs/16_data.ipynb #8069b3ab
 LARGEST = 1e6  # of any stored number; positions are metres, velocities metres or radians per second
 
@@ -309,6 +318,7 @@ def _contents(z, name, entry, path):
 
 def _read(path):
     "The arrays of a dataset file, or one clear line."
+    if str(path).startswith('minari:') or path.suffix=='.pkl': raise BadInput(f'{path} is no .npz file; make one with: goplan convert {path} FILE.npz --task TASK')
     if not path.is_file(): raise BadInput(f'no such dataset: {path}; make one with: goplan collect TASK --out {path}')
     if not (size := path.stat().st_size): raise BadInput(f'{path} is empty; allowed: a dataset written by goplan collect')
     try:
@@ -347,3 +357,23 @@ def load_episodes(
     check_finite(episodes, str(path))
     if card.get('sha256')!=checksum(episodes): raise BadInput(f'{path}: the arrays do not match the checksum of the card; collect the data again')
     return episodes, card
+
+# %% ../nbs/16_data.ipynb #dc303954
+def episodes_from(
+    observations:Sequence, # one array per episode, (T_i+1, d_s): one row more than actions
+    actions:Sequence,      # one per episode, (T_i, d_a), each number in [-1, 1]
+    goals:Sequence,        # one per episode, (d_g,): what it wanted
+    task:Task,             # what they belong to
+)->Episodes:               # (N, ...)
+    "Episodes of your own, of any lengths and number types; `save_episodes(path, episodes, dict(task=task.name))` makes a dataset of them."
+    o, a, g = ([np.asarray(x, dtype=np.float32) for x in part] for part in (observations, actions, goals))
+    if not len(o)==len(a)==len(g)>0: raise BadInput(f'{len(o)} arrays of observations, {len(a)} of actions, {len(g)} goals; allowed: as many of each, at least one')
+    for i, (x, y, z) in enumerate(zip(o, a, g)):
+        if x.ndim!=2 or y.ndim!=2 or z.ndim!=1 or len(x)!=len(y)+1 or not len(y): raise BadInput(f'episode {i}: observations {x.shape}, actions {y.shape}, goal {z.shape}; allowed: (T+1, {task.d_s}), (T, {task.d_a}), ({task.d_g},), T from 1')
+        if (x.shape[1], y.shape[1], len(z))!=(task.d_s, task.d_a, task.d_g): raise BadInput(f'episode {i}: observations, actions and goal are {x.shape[1]}, {y.shape[1]} and {len(z)} wide; {task.name} needs {task.d_s}, {task.d_a} and {task.d_g}')
+    T = max(map(len, a))
+    episodes = as_episodes(dict(observations=padded(o, T+1), actions=padded(a, T), goals=np.stack(g), lengths=np.array([len(y) for y in a], np.int32)), 'own episodes')
+    check_task(episodes, task, 'own episodes')
+    check_finite(episodes, 'own episodes')
+    return episodes
+

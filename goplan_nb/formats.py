@@ -14,7 +14,7 @@ from pathlib import Path
 import gymnasium, numpy as np, torch
 from fastcore.basics import patch
 from .core import BadInput, Episodes, Task
-from .data import CARD_LIMIT, LARGEST, LIMIT, as_episodes, check_finite, check_task, checksum, load_episodes, parse_card, printable, replacing, save_episodes, sha256_of
+from .data import padded, CARD_LIMIT, LARGEST, LIMIT, as_episodes, check_finite, check_task, checksum, load_episodes, parse_card, printable, replacing, save_episodes, sha256_of
 
 # %% ../nbs/17_formats.ipynb #e27d0913
 PICKLE_LIMIT = 1_950_000_000  # bytes held while reading; the largest published kind, 40,000 episodes of HandReach in double precision, takes up to 1.91e9
@@ -464,34 +464,31 @@ def _stored(group, name, where):
     return x[()].astype(np.float32, copy=False)
 
 # %% ../nbs/17_formats.ipynb #37e02548
-def _episode(group, where):
+def _episode(group, where, task=None):
     "Observations, actions and the goal of one episode."
     seen = {k: _stored(_inside(group, 'observations', where), k, where) for k in OBSERVED}
     actions, goals = _stored(group, 'actions', where), seen['desired_goal']
     if any(len(x)!=len(actions)+1 for x in seen.values()) or not len(actions): raise BadInput(f'{where}: {len(actions)} actions and {[len(x) for x in seen.values()]} observations; allowed: one more than actions')
     if (goals!=goals[:1]).any(): raise BadInput(f'{where}: the goal changes within the episode; allowed: one goal per episode')
+    if task and seen['observation'].shape[1]==task.d_s and seen['achieved_goal'].shape[1]==task.d_g:    # widths are complained of elsewhere
+        gap = np.abs(task.achieved_goal(seen['observation'])-seen['achieved_goal']).max()
+        if not gap<=1e-4: raise BadInput(f'{where}: achieved_goal differs by {gap:.3g} from what {task.name} takes for it, entries {task.goal_index[0]} to {task.goal_index[1]-1} of the observation; allowed: a task with another goal_index')
     return seen['observation'], actions, goals[0]
 
-def _padded(rows, length):
-    "Arrays of different lengths in one, zeros behind the shorter ones."
-    out = np.zeros((len(rows), length, rows[0].shape[1]), np.float32)
-    for to, x in zip(out, rows): to[:len(x)] = x
-    return out
-
-def _hdf5_arrays(path, id):
+def _hdf5_arrays(path, id, task=None):
     "Our four arrays from Minari's file."
     import h5py
     with h5py.File(path, 'r') as f:
         n, parts, total = len(f), [], 0
         for i in range(n):
-            parts.append(_episode(_inside(f, f'episode_{i}', f'minari:{id}'), f'minari:{id}, episode {i}'))
+            parts.append(_episode(_inside(f, f'episode_{i}', f'minari:{id}'), f'minari:{id}, episode {i}', task))
             total += sum(x.nbytes for x in parts[-1])
             if total>LIMIT//2: raise BadInput(f'minari:{id} holds more than {LIMIT//2:,} bytes of arrays; allowed: less')
     if not parts: raise BadInput(f'minari:{id} holds no episodes')
     o, a, g = zip(*parts)
     T = max(map(len, a))
     if len({x.shape[1] for x in o})>1 or len({x.shape[1] for x in a})>1 or n*(T+1)*(o[0].shape[1]+a[0].shape[1])*4>LIMIT: raise BadInput(f'minari:{id}: episodes differ too much in width or length')
-    return dict(observations=_padded(o, T+1), actions=_padded(a, T), goals=np.stack(g), lengths=np.array([len(x) for x in a], np.int32))
+    return dict(observations=padded(o, T+1), actions=padded(a, T), goals=np.stack(g), lengths=np.array([len(x) for x in a], np.int32))
 
 # %% ../nbs/17_formats.ipynb #dd2e935d
 def _own_card(place, id):
@@ -507,11 +504,12 @@ def _own_card(place, id):
 
 def from_minari(
     id:str, # of the local collection
+    task:Task|None=None, # whether its achieved goals are those of the data is checked, too
 )->tuple[Episodes,dict]: # (N, ...) and the card
     "A goal-conditioned dataset of the local Minari collection, read as data; no environment is made."
     place = _minari_place(id)/'data'
     card = _own_card(place, id)
-    try: arrays = _hdf5_arrays(place/'main_data.hdf5', id)
+    try: arrays = _hdf5_arrays(place/'main_data.hdf5', id, task)
     except BadInput: raise
     except Exception as e: raise BadInput(f'minari:{id}: main_data.hdf5 cannot be read ({type(e).__name__})') from None
     episodes = as_episodes(arrays, f'minari:{id}')
@@ -534,7 +532,7 @@ def load_any(
 )->tuple[Episodes,dict]: # (N, ...) and the card, with `task`
     "A dataset and its card from any of the formats, checked."
     kind = place_kind(place)
-    episodes, card = from_minari(str(place)[7:]) if kind=='minari' else _read_published(place) if kind=='pkl' else load_episodes(place)
+    episodes, card = from_minari(str(place)[7:], task) if kind=='minari' else _read_published(place) if kind=='pkl' else load_episodes(place)
     name = card.get('task', task and task.name)
     if task is None and name is None: raise BadInput(f'{place} does not say of which task it is; add --task NAME')
     if task and name!=task.name: raise BadInput(f'{place} holds data of {name}; asked for: {task.name}')

@@ -221,17 +221,16 @@ def look_ahead(
     g = goals.repeat_interleave(per_state, 1)
     score, running = torch.zeros_like(s[..., 0]), torch.ones_like(s[..., 0], dtype=torch.bool)
     for i, n in enumerate(counts or ()): running[i, n*per_state:] = False
-    def compute(f, *xs):
-        most = running.sum(1).tolist()                                 # the one crossing per imagined step
+    def compute(f, most, *xs):
         where, real = pack(running, max(most))
         return where, real, in_blocks(f, rows_at_once(config, 1, s.device), most, *(take(x, where) for x in xs))
     def step(s, g, counts): return model(s[:, :, None], policy(s, g, None)[:, :, None], rngs, counts)[:, :, 0]
     for k in range(config.lookahead+1):
-        if k and running.any(): put(s, *compute(step, s, g))
+        if k and any(most := running.sum(1).tolist()): put(s, *compute(step, most, s, g))   # the one crossing per imagined step
         reached = running & (task.reward(s, g)>0)
         score, running = score+reached*gamma**k, running & ~reached
         if record is not None: record.append(s.unflatten(1, split).clone())
-    if running.any(): put(score, *compute(lambda s, g, _: gamma**(k+1)*value(s, g), s, g))
+    if any(most := running.sum(1).tolist()): put(score, *compute(lambda s, g, _: gamma**(k+1)*value(s, g), most, s, g))
     return score.unflatten(1, split).mean(-1)
 
 # %% ../nbs/33_planner.ipynb #12e0c64e

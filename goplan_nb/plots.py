@@ -20,7 +20,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 from torch import Tensor
-from .core import Task
+from .core import BadInput, Task
 from .data import replacing
 from .points import ARENA, WALLS
 from .tasks import noisy
@@ -131,6 +131,7 @@ def film(
 )->list[np.ndarray]:                # T+1 pictures
     "Replay an episode in its world and draw every step; MuJoCo tasks need a GL driver, a screen they need not."
     env = noisy(task, action_noise, 1) if action_noise else task.make(1)
+    if not hasattr(env, 'render'): raise BadInput(f'worlds of {task.name} have no method `render`')
     env.reset([seed])
     frames = [env.render(0, size)]
     for a in torch.as_tensor(actions):
@@ -150,7 +151,7 @@ def drawn_film(
     path = task.achieved_goal(torch.as_tensor(observations)).numpy()
     if task.d_g==1: path = np.hstack([np.arange(len(path))[:, None], path])
     fig, ax = plt.subplots(figsize=(size/80, size/80), dpi=80)
-    if task.name.startswith('Point'): draw_world(ax, task.name)
+    if task.name.partition('-')[0] in ('PointReach', 'PointRooms'): draw_world(ax, task.name)
     elif task.d_g==1: ax.set(xlim=(0, len(path)-1), ylim=(min(path[:, 1].min(), goal[0])-.1, max(path[:, 1].max(), goal[0])+.1))
     else:
         both = np.vstack([path, np.asarray(goal)[None]])

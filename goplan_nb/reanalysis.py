@@ -241,6 +241,7 @@ def add(self:Buffer,
     stored:Tensor,      # which of them to keep, (S, J)
 )->None:
     "Append the kept episodes of each seed; the oldest make room once the ring is full."
+    if episodes.horizon!=self.episodes.horizon: raise BadInput(f'episodes of {episodes.horizon} steps for a buffer of {self.episodes.horizon}; allowed: data as long as those that the agent has learned from')
     kept = stored.sum(1)
     order = stored.byte().argsort(dim=1, descending=True, stable=True)           # kept ones first
     rank = torch.arange(stored.shape[1], device=stored.device)

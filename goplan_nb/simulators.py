@@ -72,11 +72,12 @@ def draw(
 
 # %% ../nbs/11_simulators.ipynb #471d89f6
 class GymRobot:
-    "A task of gymnasium-robotics, as a `Simulator`."
+    "A Fetch or hand task of gymnasium-robotics, as a `Simulator`."
     def __init__(self,
         gym_id:str, # 'FetchPush-v4'
     ):
         self.gym_id, self.env, self.painter = gym_id, make_gym(gym_id), None
+        if not hasattr(self.env, '_sample_goal'): raise BadInput(f'{gym_id} is built unlike the robots of gymnasium-robotics; allowed: Fetch and hand tasks, and `goplan_nb.tasks.GymWorlds` for all others')
         self.model, self.goal = self.env.model, self.env.goal
         self.prepare(self.model)
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TASKS', 'TEST_SEED', 'GRIPPER', 'SIDES', 'RINGS', 'HEIGHTS', 'GROUPS', 'task_names', 'variant_names', 'get_task',
            'rollout', 'rewards', 'returns', 'last_reward', 'ring', 'GroupRobot', 'in_region', 'NoisyActions', 'noisy',
-           'GoalEnv', 'register_tasks']
+           'GoalEnv', 'register_tasks', 'GymWorlds']
 
 # %% ../nbs/13_tasks.ipynb #425aa333
 import gymnasium, numpy as np, torch
@@ -61,7 +61,7 @@ def rollout(
 )->Episodes:              # (S, n, ...), on the CPU
     "Episodes of `act` in the real world: one crossing between device and simulator per step."
     observations, goals = env.reset(list(seeds)*members)
-    stack = lambda x: x.reshape(members, len(seeds), -1)
+    stack = lambda x: torch.as_tensor(x, dtype=torch.float32).reshape(members, len(seeds), -1).clone()   # a world may hand out the array that it goes on changing
     goals, seen, done = stack(goals), [stack(observations)], []
     on_device = goals.to(device)
     for _ in track(range(horizon)):
@@ -262,3 +262,42 @@ def register_tasks()->None:
             gymnasium.register(f'goplan_nb/{name}-v0', 'goplan_nb.tasks:GoalEnv', max_episode_steps=task.horizon, kwargs=dict(task=name))
 
 register_tasks()
+
+# %% ../nbs/13_tasks.ipynb #9ecec6b5
+class GymWorlds:
+    "Any Gymnasium environment with goals, as worlds of a `Task`: one after the other, without its time limit, and an episode goes on when it would end."
+    def __init__(self,
+        gym_id:str,             # as for `gymnasium.make`
+        workers:int|None=None,  # as other worlds have; here one
+        append:bool=False,      # whether the achieved goal stands behind the observation
+        **kwargs,               # for `gymnasium.make`; render_mode='rgb_array' for pictures
+    ):
+        self.make, self.append, self.worlds = partial(gymnasium.make, gym_id, disable_env_checker=True, **kwargs), append, []
+
+    def _stack(self, seen):
+        own = ('observation', *(['achieved_goal'] if self.append else []))
+        return torch.from_numpy(np.stack([np.concatenate([np.ravel(x[n]) for n in own]) for x in seen]).astype(np.float32))
+
+    def reset(self, seeds:Sequence):
+        "Observations and goals, one row per seed."
+        self.worlds = [*self.worlds, *(self.make().unwrapped for _ in range(len(seeds)-len(self.worlds)))][:len(seeds)]
+        seen = [w.reset(seed=int(np.random.SeedSequence(s).generate_state(1)[0]))[0] for w, s in zip(self.worlds, seeds)]
+        if not (isinstance(seen[0], dict) and {'observation', 'achieved_goal', 'desired_goal'}<={*seen[0]}): raise BadInput(f'{self.worlds[0]} has no goals; allowed: observations that are a dict with observation, achieved_goal and desired_goal')
+        return self._stack(seen), torch.from_numpy(np.stack([np.ravel(x['desired_goal']) for x in seen]).astype(np.float32))
+
+    def step(self, actions:Tensor):
+        "Observations after an action each; -1 and 1 mean the limits of the environment's box."
+        low, high = self.worlds[0].action_space.low, self.worlds[0].action_space.high
+        return self._stack([w.step(low+(high-low)*(a+1)/2)[0] for w, a in zip(self.worlds, actions.clamp(-1, 1).numpy())])
+
+    def branch(self, other, worlds): self.worlds = [deepcopy(other.worlds[i]) for i in worlds]
+
+    def render(self, world:int=0, size:int=240):
+        "A picture, in the size of the environment."
+        shot = self.worlds[world].render()
+        if shot is None: raise BadInput(f'{self.worlds[world]} draws nothing; allowed: GymWorlds(..., render_mode=\'rgb_array\')')
+        return shot
+
+    def close(self):
+        for w in self.worlds: w.close()
+

@@ -49,5 +49,5 @@ def test_export_says_what_is_missing(run, tmp_path, capsys, monkeypatch):
     refused(capsys, ['export', run, '--out', file, '--seed', '0'], '--seed 0', 'allowed are 3 4')
     refused(capsys, ['export', tmp_path, '--out', file], 'holds no run')
     monkeypatch.setitem(sys.modules, 'onnx', None)     # as if it were not installed
-    refused(capsys, ['export', run, '--out', file], 'pip install "goplan_nb[onnx]"')
+    refused(capsys, ['export', run, '--out', file], '[onnx]')
     assert not file.exists()

@@ -199,7 +199,7 @@ def run_cell(
     agent = make_agent(job, device)
     run = dict(job, data=dict(job['data'], episodes=len(data)), versions=versions(), commit=commit())
     every = min(500, max(1, agent.updates//10))
-    train_run(folder, run, data, device, evaluate_every=every*max(1, agent.updates//(5*every)), episodes=job.get('curve_episodes', 25), checkpoint_every=every, log_every=every, quiet=True)
+    train_run(folder, run, data, device, evaluate_every=every*max(1, agent.updates//(5*every)), episodes=job.get('curve_episodes', 25), checkpoint_every=every, log_every=every, quiet=True, lengthen=False)
     curves = pd.read_csv(folder/'metrics.csv', usecols=['seed', 'step', 'metric', 'value'])
     parts = [curves[curves.metric.str.startswith('return/')]]
     for arm in job['arms']:

@@ -126,7 +126,7 @@ class Convert:
 # %% ../nbs/44_cli.ipynb #ac38f6b4
 @dataclass
 class Train:
-    "Train all seeds of a method together; the same command again resumes an interrupted run."
+    "Train all seeds of a method together; the same command again resumes an interrupted run; asked for more updates, a finished rival goes on to them."
     method:Positional[str]        # bc, gcsl, wgcsl, geaw, goat, am, crl, td3bc, qrl, gcivl, gciql, tt, goplan
     task:Positional[str]          # name of the task
     out:Path                      # folder of the run

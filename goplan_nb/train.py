@@ -212,7 +212,8 @@ def identity(
     run:dict, # from `read_run`
 )->str:       # hexadecimal digits
     "What a checkpoint is stamped with, so that it cannot be taken for one of another run."
-    return hashlib.sha256(json.dumps({k: run[k] for k in FIXED}, sort_keys=True).encode()).hexdigest()[:16]
+    fixed = {k: {n: x for n, x in run[k].items() if n!='updates'} if k=='config' else run[k] for k in FIXED}   # a run may be lengthened
+    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
 
 # %% ../nbs/23_train.ipynb #102346a4
 def _put(agent, state, path, stamp):
@@ -267,6 +268,7 @@ def open_run(
     folder:Path,
     run:dict,            # from `describe`
     restart:bool=False,  # throw away what is there
+    lengthen:bool=True,  # whether the same run with more updates may go on to them
 )->bool:                 # whether there is something to resume
     "Make the folder, or check that what it holds is the same run; a different one is refused, its fields named."
     path = Path(folder)/'config.json'
@@ -278,8 +280,12 @@ def open_run(
     for name in LEFT:   # of writers that were killed
         for f in Path(folder).glob(f'.{name}.*.tmp'): f.unlink()
     if path.exists():
-        fields = differing({k: read_run(folder).get(k) for k in FIXED}, json.loads(json.dumps({k: run[k] for k in FIXED})))
-        if fields: raise BadInput(f'{folder} holds a run that differs in {"; ".join(fields)}; use another --out, or --restart to begin anew')
+        old, new = read_run(folder), json.loads(json.dumps({k: run[k] for k in FIXED}))
+        fields = differing({k: old.get(k) for k in FIXED}, new)
+        longer = lengthen and [f.partition(':')[0] for f in fields]==['config.updates'] and old['config']['updates']<new['config']['updates']
+        if longer:
+            with replacing(path) as temporary: temporary.write_text(json.dumps(run, indent=1))
+        elif fields: raise BadInput(f'{folder} holds a run that differs in {"; ".join(fields)}; use another --out, or --restart to begin anew')
     else:
         with replacing(path) as temporary: temporary.write_text(json.dumps(run, indent=1))
     return (Path(folder)/'checkpoint.safetensors').exists()
@@ -364,6 +370,7 @@ def train_run(
     checkpoint_every:int=500,  # updates: the most that a kill can lose
     log_every:int=100,         # updates between two rows of metrics
     quiet:bool=False,          # no progress bar
+    lengthen:bool=True,        # whether the same run with more updates goes on to them
     watch:Callable|None=None,  # called as watch(step, metrics) for every row of metrics: TensorBoard, an early stop by an exception
 )->Agent:                      # trained
     "Train all seeds together with progress, log and checkpoints; the same call again goes on where the last one stopped."
@@ -373,12 +380,12 @@ def train_run(
     agent = make_agent(run, device)                           # whatever can be refused is refused before anything is thrown away
     if checksum(data)!=run['data']['sha256']: raise BadInput('these are not the data that the run describes: another checksum')
     data = data.to(agent.device, agent.dtype)
-    with lock_folder(folder): return _train_run(folder, run, agent, data, restart, evaluate_every, episodes, checkpoint_every, log_every, quiet, watch)
+    with lock_folder(folder): return _train_run(folder, run, agent, data, restart, evaluate_every, episodes, checkpoint_every, log_every, quiet, lengthen, watch)
 
-def _train_run(folder, run, agent, data, restart, evaluate_every, episodes, checkpoint_every, log_every, quiet, watch):
+def _train_run(folder, run, agent, data, restart, evaluate_every, episodes, checkpoint_every, log_every, quiet, lengthen, watch):
     path = folder/'checkpoint.safetensors'
     if restart or not path.exists(): agent.prepare(data)      # it may refuse, too
-    resume = open_run(folder, run, restart)
+    resume = open_run(folder, run, restart, lengthen)
     log, stamp = open_log(folder, run), identity(read_run(folder))
     if resume: _put(agent, load_checkpoint(path, agent.device), path, stamp)
     def save(path):
@@ -393,7 +400,7 @@ def _train_run(folder, run, agent, data, restart, evaluate_every, episodes, chec
         agent.tick = None if quiet else lambda finished, total: bar.set_postfix_str(f'reanalysis {finished}/{total}')
         for step, metrics in train(agent, data, log_every, (evaluate_every, checkpoint_every)):
             log.add(step, metrics, agent.seeds)
-            if watch: watch(step, metrics)
+            if watch and metrics: watch(step, metrics)
             bar.update(step-bar.n)
             last = step>=agent.updates
             if step%evaluate_every==0 or last or step in agent.milestones.values():

@@ -149,7 +149,7 @@ def proposals(
     C = config.candidates
     wide = lambda x: x[:, :, None].expand(-1, -1, C, -1)
     z = rngs.normal(observations.shape[1], C, noise_dim, counts=counts)
-    return in_blocks(lambda s, g, z, _: policy(wide(s), wide(g), z), rows_at_once(config, C, z.device), counts, observations, goals, z)
+    return in_blocks(lambda s, g, z, _: policy(wide(s), wide(g), z if noise_dim else None), rows_at_once(config, C, z.device), counts, observations, goals, z)
 
 # %% ../nbs/33_planner.ipynb #6e50784f
 @torch.no_grad()

@@ -80,7 +80,7 @@ def return_rows(
 )->pd.DataFrame:       # tidy, one row per episode and metric
     "The returns of an evaluation, one row per episode: 50 and 49 steps, and success at the last step."
     last = last_reward(task, episodes)
-    values = {'return': returns(task, episodes), 'return49': returns(task, episodes, 49), 'success_last': last}
+    values = {'return': returns(task, episodes), 'return49': returns(task, episodes, episodes.horizon-1), 'success_last': last}
     rows = [dict(method=run['method'], task=task.name, data=run['data']['sha256'][:12], preset=run['preset'], arm=arm, seed=s, episode=i, metric=m,
                  value=float(v[k, i]), commit=run['commit'], versions=' '.join(f'{n}={x}' for n, x in run['versions'].items()))
             for m, v in values.items() for k, s in enumerate(seeds) for i in range(v.shape[1])]

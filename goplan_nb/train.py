@@ -99,11 +99,11 @@ def summary(
     task:Task,
     episodes:Episodes, # (S, n, ...)
 )->dict:               # plain numbers
-    "Mean returns over 50 and 49 steps and the success at the last step, as GOPlan's and WGCSL's papers count."
+    "Mean returns over 50 and 49 steps (all, and all but the last) and the success at the last step, as GOPlan's and WGCSL's papers count."
     R = returns(task, episodes)
     last = last_reward(task, episodes)
     return dict(return_mean=R.mean().item(), return_per_seed=R.mean(1).tolist(),
-        return49_mean=returns(task, episodes, 49).mean().item(), success_last=last.mean().item())
+        return49_mean=returns(task, episodes, episodes.horizon-1).mean().item(), success_last=last.mean().item())
 
 # %% ../nbs/23_train.ipynb #88389e26
 def flatten(

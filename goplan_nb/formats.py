@@ -14,7 +14,7 @@ from pathlib import Path
 import gymnasium, numpy as np, torch
 from fastcore.basics import patch
 from .core import BadInput, Episodes, Task
-from .data import padded, CARD_LIMIT, LARGEST, LIMIT, as_episodes, check_finite, check_task, checksum, load_episodes, parse_card, printable, replacing, save_episodes, sha256_of
+from .data import CARD_LIMIT, LARGEST, LIMIT, as_episodes, check_finite, check_task, checksum, load_episodes, padded, parse_card, printable, replacing, save_episodes, sha256_of
 
 # %% ../nbs/17_formats.ipynb #e27d0913
 PICKLE_LIMIT = 1_950_000_000  # bytes held while reading; the largest published kind, 40,000 episodes of HandReach in double precision, takes up to 1.91e9

@@ -276,7 +276,7 @@ class CRL(ActorCritic):
     "Contrastive RL: a critic that tells which state lies ahead; an `Agent`."
     targets = ()   # nothing is bootstrapped, so nothing needs a slow copy
     spread = True  # its imitation is a likelihood
-    presets = dict(crl=dict(paper=CRLConfig(), laptop=CRLConfig(updates=5000, batch_size=256, imitation=.25),
+    presets = dict(crl=dict(paper=CRLConfig(), laptop=CRLConfig(updates=5000, batch_size=256),
         original=CRLConfig(critics=2, imitation=.05)))
 
 # %% ../nbs/25_critics.ipynb #4c00dbb5

@@ -14,7 +14,7 @@ from fastcore.basics import patch
 from torch import Tensor
 from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, fit_scalers, in_range, nearest
 from .data import pick, sample
-from .dynamics import Dynamics
+from .dynamics import Dynamics, change_units
 from .families import CVAE, Gaussian, Mixture
 from .nets import PRECISIONS, choose_precision, load_optimiser, optimiser_state, products, rows
 from .planner import Plan, PlanConfig, dream_error, plan as plan_ahead, plan_short
@@ -39,6 +39,8 @@ class GOPlanConfig:
     members:int=3                 # N, dynamics models; Table 3
     dynamics_hidden:int=512       # units per hidden layer; appendix C (released code 256)
     dynamics_lr:float=1e-3        # Adam; released code (appendix C says 1e-4)
+    dynamics_average:float=0.     # decay of the averaged models that predict, 0 to 1; 0: the last ones do, as in the paper
+    own_units:bool=False          # models count the change of each entry in its own size, see `change_units`; ours, in no preset yet
     offline:float=0.              # share of the data in a fine-tuning batch, 0 to 1; ours, the paper has dreams only
     relabel_dreams:float=0.       # chance of a goal from the future of a dream; ours
     buffer_transitions:int=2_000_000 # size of the reanalysis buffer; Table 3
@@ -50,7 +52,7 @@ class GOPlanConfig:
     # differs: `auto` multiplies in bfloat16 where the device has instructions for it, the value excepted; the released code in float32
     def __post_init__(self):
         least = dict(batch_size=2, pretrain_updates=0, iterations=0, finetune_updates=1, members=1, dynamics_hidden=1, dynamics_lr=1e-12, buffer_transitions=1, scaler_floor=0, jitter=0)
-        in_range(self, **{name: (low, math.inf) for name, low in least.items()}, **dict.fromkeys(('relabel', 'offline', 'relabel_dreams'), (0, 1)))
+        in_range(self, **{name: (low, math.inf) for name, low in least.items()}, **dict.fromkeys(('relabel', 'offline', 'relabel_dreams', 'dynamics_average'), (0, 1)))
         nearest(self.family, list(FAMILIES), 'family')
         nearest(self.precision, PRECISIONS, 'precision')
 
@@ -99,7 +101,7 @@ class GOPlan:
         self.tick = None  # called as tick(finished, total) while reanalysing: progress
         self.rngs = Rngs(seeds, device, dtype)
         self.prior = Prior(self.rngs, task.d_s, task.d_a, task.d_g, config.prior, FAMILIES[config.family])
-        self.dynamics = Dynamics(self.rngs, task.d_s, task.d_a, config.members, config.dynamics_hidden, config.dynamics_lr)
+        self.dynamics = Dynamics(self.rngs, task.d_s, task.d_a, config.members, config.dynamics_hidden, config.dynamics_lr, config.dynamics_average)
         self.state_scaler, self.goal_scaler = (Scaler.unit(d, device, dtype) for d in (task.d_s, task.d_g))
         self.buffer, self.error = None, torch.zeros(len(self.seeds), device=device, dtype=dtype)  # of the look ahead, see `measure`
 
@@ -112,6 +114,7 @@ def prepare(self:GOPlan,
     c = self.config.reanalysis
     if self.config.iterations and not c.intra+c.inter: raise BadInput('intra and inter are both 0; allowed: one trajectory at least, or iterations 0')
     self.state_scaler, self.goal_scaler = fit_scalers(data, self.config.scaler_floor)
+    if self.config.own_units: self.dynamics.unit.copy_(change_units(data, self.state_scaler))
 
 # %% ../nbs/35_goplan.ipynb #907cad6c
 @patch
@@ -294,7 +297,7 @@ def load_state_dict(self:GOPlan,
     self.precision = PRECISIONS[state.get('precision', PRECISIONS.index(self.precision))]   # goes on as it began, on whatever machine
     self.rngs.load(state['rngs'])
     self.prior.load_state_dict(state['prior'])
-    self.dynamics.load_state_dict(state['dynamics'])
+    self.dynamics.load_state_dict(dict(unit=self.dynamics.unit) | state['dynamics'])
     for n, o in self._optimisers().items(): load_optimiser(o, state.get('optimisers', {}).get(n, {}))
     self.state_scaler, self.goal_scaler = Scaler(**state['state_scaler']), Scaler(**state['goal_scaler'])
     self.buffer, self.error = None, state.get('error', torch.zeros_like(self.error)).to(self.error)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Policy', 'Model', 'CACHED', 'Value', 'PlanConfig', 'Plan', 'weighted_mean', 'in_blocks', 'rows_at_once',
            'first_states', 'futures', 'imagined_returns', 'proposals', 'plan', 'pack', 'take', 'put', 'look_ahead',
-           'wider_proposals', 'plan_short', 'dream_error']
+           'wider_proposals', 'pick_actions', 'plan_short', 'dream_error']
 
 # %% ../nbs/33_planner.ipynb #e4d70bd2
 import math
@@ -29,11 +29,14 @@ class PlanConfig:
     shaken:int=0        # further first actions, copies of the others with noise, 0 and more; ours
     shake:float=.2      # deviation of that noise, action units, 0 and more; ours
     margin:float=0.     # with `bootstrap`: how much better than the policy's own action another one must look, in mean errors of the look ahead, see `dream_error`, 0 and more; ours
+    elite:int=0         # with `bootstrap`: the mean of this many first actions with the best dreams is tried, too, 0 and more; ours
+    single:float=0.     # with `elite`: how much better than this mean a first action by itself must look, in the same errors, 0 and more; ours
 
     def __post_init__(self):
-        for name, least in (('candidates', 1), ('copies', 1), ('lookahead', 0), ('kappa', 0), ('rows', 1), ('shaken', 0), ('shake', 0), ('margin', 0)):
+        for name, least in (('candidates', 1), ('copies', 1), ('lookahead', 0), ('kappa', 0), ('rows', 1), ('shaken', 0), ('shake', 0), ('margin', 0), ('elite', 0), ('single', 0)):
             value = getattr(self, name)
             if not least<=value<math.inf: raise BadInput(f'{name} of the planner is {value}; allowed: {least} and more, finite')
+        if self.elite>self.candidates+self.shaken: raise BadInput(f'elite of the planner is {self.elite}; allowed: 0 to {self.candidates+self.shaken}, all first actions')
 
 # %% ../nbs/33_planner.ipynb #2c9e6bd6
 class Plan(NamedTuple):
@@ -251,6 +254,13 @@ def wider_proposals(
     noise = rngs.normal(first.shape[1], config.shaken, first.shape[-1], counts=counts)
     return torch.cat([first, (again+config.shake*noise).clamp(-1, 1)], 2)
 
+def pick_actions(
+    actions:Tensor, # (S, P, C, d_a)
+    which:Tensor,   # (S, P, n), 0 to C-1
+)->Tensor:          # (S, P, n, d_a)
+    "Of every state's first actions those that `which` lists."
+    return actions.gather(2, which[..., None].expand(*which.shape, actions.shape[-1]))
+
 @torch.no_grad()
 def plan_short(
     observations:Tensor,  # s, (S, P, d_s)
@@ -267,12 +277,18 @@ def plan_short(
     record:list|None=None, # see `look_ahead`
     error:Tensor|float=0., # mean error of the look ahead, (S,) or one number, see `dream_error`
 )->Plan:
-    "Short dreams completed by the value; the best first action as it is, the policy's own if nothing is better by the margin."
+    "Short dreams completed by the value; of the policy's own action, the mean of the best others and each of these the best, where the less trusted must look better by more."
     first = wider_proposals(observations, goals, policy, noise_dim, rngs, config, counts)
-    R = look_ahead(observations, goals, first, policy, model, task, value, gamma, rngs, config, counts, record)
-    lead = config.margin*torch.as_tensor(error).to(R).view(-1, 1, 1)                          # the policy's own action starts with it
-    best = torch.cat([R[..., :1]+lead, R[..., 1:]], -1).argmax(-1)[..., None, None].expand(-1, -1, 1, first.shape[-1])
-    return Plan(first.gather(2, best).squeeze(2), first, R)
+    judge = lambda first, record=None: look_ahead(observations, goals, first, policy, model, task, value, gamma, rngs, config, counts, record)
+    R = judge(first, record)
+    if config.elite:
+        mean = pick_actions(first, R.topk(config.elite).indices).mean(2, keepdim=True)
+        first, R = torch.cat([first, mean], 2), torch.cat([R, judge(mean)], 2)
+    lead = torch.zeros_like(R[0, 0])                                                          # (C,), in errors of the look ahead
+    if config.elite: lead[-1] = config.single
+    lead[0] = lead[-1]+config.margin                                                          # the policy's own action
+    best = (R+lead*torch.as_tensor(error).to(R).view(-1, 1, 1)).argmax(-1, keepdim=True)
+    return Plan(pick_actions(first, best).squeeze(2), first, R)
 
 # %% ../nbs/33_planner.ipynb #2b225680
 @torch.no_grad()

@@ -136,8 +136,9 @@ def fig2_table(
 ARMS_OF:dict[str,tuple[str,str]] = {'policy': ('checkpoint', 'policy'), 'sampled': ('checkpoint', 'sampled'), 'planner': ('checkpoint', 'planner'),
     'pretrained': ('pretrained', 'policy'), 'pretrained-planner': ('pretrained', 'planner'), 'world': ('checkpoint', 'world')}  # arm -> checkpoint, way of acting
 # 'planner:NAME' is an arm, too: the agent plans with these numbers instead of its own
+_FREE = replace(OURS.plan, margin=0., elite=0, single=0.) # the best dream wins
 PLANS:dict[str,PlanConfig] = {'long': LAPTOP.plan, 'sharp': replace(LAPTOP.plan, kappa=100.), 'wider': replace(LAPTOP.plan, shaken=LAPTOP.plan.candidates),
-    'value': replace(OURS.plan, shaken=0, candidates=OURS.plan.candidates+OURS.plan.shaken, margin=0.), 'one-step': replace(OURS.plan, lookahead=0, margin=0.), 'free': replace(OURS.plan, margin=0.), 'short': OURS.plan}
+    'value': replace(_FREE, shaken=0, candidates=_FREE.candidates+_FREE.shaken), 'one-step': replace(_FREE, lookahead=0), 'free': _FREE, 'margin': replace(_FREE, margin=OURS.plan.margin), 'short': OURS.plan}
 
 @dataclass(frozen=True)
 class Cell:
@@ -561,10 +562,10 @@ def fig7(ask:Ask)->list[Cell]:
     return [c for n in (1, 2, 5, 10) for c in cells_of('fig7', ask, ask.tasks or ('FetchPush-s',), ('goplan',), variant=f'members{n}', change=lambda c, n=n: replace(c, members=n))]
 
 def ours(ask:Ask)->list[Cell]:
-    "Between the paper's design and preset `ours`, both in table1: the raw generator, and each of the three changes alone."
+    "Between the paper's design and preset `ours`, both in table1: the raw generator, and each of the four changes alone."
     rows, o = ask.tasks or ('PointRooms', 'FetchReach', 'FetchPush-s'), OURS
     changes = dict(raw=lambda c: replace(c, prior=replace(c.prior, average_decay=0.)), mixture=lambda c: replace(c, family=o.family, prior=o.prior),
-        short=lambda c: replace(c, plan=o.plan), data=lambda c: replace(c, offline=o.offline, relabel_dreams=o.relabel_dreams, reanalysis=o.reanalysis))
+        models=lambda c: replace(c, dynamics_lr=o.dynamics_lr, dynamics_average=o.dynamics_average, own_units=o.own_units), short=lambda c: replace(c, plan=o.plan), data=lambda c: replace(c, offline=o.offline, reanalysis=o.reanalysis))
     make = partial(cells_of, 'ours', rows=rows, methods=('goplan',), ask=replace(ask, preset=('laptop',)))
     return [c for name, change in changes.items() for c in make(variant=name, change=change)]
 

@@ -40,7 +40,7 @@ class GOPlanConfig:
     dynamics_hidden:int=512       # units per hidden layer; appendix C (released code 256)
     dynamics_lr:float=1e-3        # Adam; released code (appendix C says 1e-4)
     dynamics_average:float=0.     # decay of the averaged models that predict, 0 to 1; 0: the last ones do, as in the paper
-    own_units:bool=False          # models count the change of each entry in its own size, see `change_units`; ours, in no preset yet
+    own_units:bool=False          # models count the change of each entry in its own size, see `change_units`; ours
     offline:float=0.              # share of the data in a fine-tuning batch, 0 to 1; ours, the paper has dreams only
     relabel_dreams:float=0.       # chance of a goal from the future of a dream; ours
     buffer_transitions:int=2_000_000 # size of the reanalysis buffer; Table 3
@@ -76,10 +76,10 @@ def shortened(self:GOPlanConfig,
 LAPTOP = GOPlanConfig(prior=PriorConfig(hidden=256, noise_dim=16), dynamics_hidden=256, pretrain_updates=4000, iterations=3,
     finetune_updates=500, plan=PlanConfig(copies=5, lookahead=15), reanalysis=ReanalysisConfig(intra=200, inter=200))
 
-# better at the same number of updates, see 38_beyond: a mixture as the prior, in which nothing counts more than once; short dreams that end in the value, trusted as far as they are right on the data; data beside dreams between episodes
+# better at the same number of updates, see 38_beyond: a mixture as the prior, in which nothing counts more than once; averaged models, each change in its own size; short dreams that end in the value, of many first actions and their mean, trusted as far as they are right on the data; data beside dreams between episodes
 OURS = replace(LAPTOP, family='mixture', prior=PriorConfig(hidden=256, policy_lr=1e-3, average_decay=.995, weight_cap=1.), iterations=2,
-    plan=PlanConfig(candidates=8, copies=1, lookahead=4, bootstrap=True, shaken=8, margin=2.), offline=.5, relabel_dreams=.5,
-    reanalysis=ReanalysisConfig(intra=0, inter=1000, quantile=.99))
+    dynamics_lr=6e-3, dynamics_average=.995, own_units=True, offline=.5, reanalysis=ReanalysisConfig(intra=0, inter=1000, quantile=.99),
+    plan=PlanConfig(candidates=8, copies=1, lookahead=4, bootstrap=True, shaken=24, shake=.4, elite=12, margin=3., single=12.))
 
 # %% ../nbs/35_goplan.ipynb #cb2c04df
 class GOPlan:

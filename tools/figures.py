@@ -4,10 +4,19 @@ python tools/figures.py nbs/33_planner.ipynb ...     default: every notebook
 
 Stored output is what a reader on a code host sees: pictures and text. State of widgets is left out, for it needs a kernel and changes with every run.
 """
-import os, re, sys
+import base64, io, os, re, sys
 from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
+from PIL import Image
+
+def smaller(
+    png:str, # base64, as a notebook stores it
+)->str:
+    "The same picture with the 256 colours that it needs most: half of the bytes and no difference to the eye."
+    out = io.BytesIO()
+    Image.open(io.BytesIO(base64.b64decode(png))).convert('RGB').quantize(256, dither=Image.Dither.NONE).save(out, 'PNG', optimize=True)
+    return min(png, base64.b64encode(out.getvalue()).decode(), key=len)
 
 def execute(path):
     "Run one notebook in its folder and write it back."
@@ -19,6 +28,8 @@ def execute(path):
         widgets = any('application/vnd.jupyter.widget-view+json' in o.get('data', {}) for o in cell.outputs)
         cell.outputs = [o for o in cell.outputs if not re.fullmatch(r'(\s|\x1b\[2K)*', o.get('text', 'x'))]
         for o in cell.outputs: o.get('data', {}).pop('application/vnd.jupyter.widget-view+json', None)
+        for o in cell.outputs:
+            if 'image/png' in o.get('data', {}): o.data['image/png'] = smaller(o.data['image/png'])
         if widgets: cell.outputs = [o for o in cell.outputs if 'image/png' not in o.get('data', {})]
     nbformat.write(nb, path)
 

@@ -93,7 +93,7 @@ def evaluate_in_world(
     agent:Agent,     # a `GOPlan`, its planner a short one
     episodes:int=30, # n, per seed
 )->Episodes:         # (S, n, ...)
-    "`evaluate` of a planner that tries its candidates out in the real world: what perfect models would give, which need no margin."
+    "`evaluate` of a planner that tries its candidates out in the real world: what perfect models would give, where the best dream may win."
     c, (env, scratch), rngs = agent.config, (agent.task.make() for _ in range(2)), agent.fresh_rngs()
     def act(s, g):
         first = wider_proposals(s, g, agent.policy, agent.prior.d_z, rngs, c.plan)

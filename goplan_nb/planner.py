@@ -29,14 +29,13 @@ class PlanConfig:
     shaken:int=0        # further first actions, copies of the others with noise, 0 and more; ours
     shake:float=.2      # deviation of that noise, action units, 0 and more; ours
     margin:float=0.     # with `bootstrap`: how much better than the policy's own action another one must look, in mean errors of the look ahead, see `dream_error`, 0 and more; ours
-    elite:int=0         # with `bootstrap`: the mean of this many first actions with the best dreams is tried, too, 0 and more; ours
+    elite:int=0         # with `bootstrap`: the mean of this many first actions with the best dreams, at most of all, is tried, too, 0 and more; ours
     single:float=0.     # with `elite`: how much better than this mean a first action by itself must look, in the same errors, 0 and more; ours
 
     def __post_init__(self):
         for name, least in (('candidates', 1), ('copies', 1), ('lookahead', 0), ('kappa', 0), ('rows', 1), ('shaken', 0), ('shake', 0), ('margin', 0), ('elite', 0), ('single', 0)):
             value = getattr(self, name)
             if not least<=value<math.inf: raise BadInput(f'{name} of the planner is {value}; allowed: {least} and more, finite')
-        if self.elite>self.candidates+self.shaken: raise BadInput(f'elite of the planner is {self.elite}; allowed: 0 to {self.candidates+self.shaken}, all first actions')
 
 # %% ../nbs/33_planner.ipynb #2c9e6bd6
 class Plan(NamedTuple):
@@ -282,7 +281,7 @@ def plan_short(
     judge = lambda first, record=None: look_ahead(observations, goals, first, policy, model, task, value, gamma, rngs, config, counts, record)
     R = judge(first, record)
     if config.elite:
-        mean = pick_actions(first, R.topk(config.elite).indices).mean(2, keepdim=True)
+        mean = pick_actions(first, R.topk(min(config.elite, R.shape[-1])).indices).mean(2, keepdim=True)
         first, R = torch.cat([first, mean], 2), torch.cat([R, judge(mean)], 2)
     lead = torch.zeros_like(R[0, 0])                                                          # (C,), in errors of the look ahead
     if config.elite: lead[-1] = config.single

@@ -209,7 +209,7 @@ def run_cell(
         agent = load_agent(folder, device, checkpoint)
         if planned:
             agent.config = replace(agent.config, plan=PlanConfig(**job['plans'][planned]))
-            if agent.config.plan.margin: agent.error = agent.measure(data.to(agent.device, agent.dtype))   # training measures only what its own planner needs
+            if agent.config.plan.margin or agent.config.plan.single: agent.error = agent.measure(data.to(agent.device, agent.dtype))   # training measures only what its own planner needs
         look = lambda world, noise: evaluate_in_world(agent, job['episodes']) if kind=='world' else evaluate(agent, get_task(world), job['episodes'], kind, action_noise=noise)
         parts += [cell_rows(job, arm, world, noise, look(world, noise), agent.step) for world, noise in job['worlds']]
     rows = pd.concat(parts, ignore_index=True)
@@ -574,7 +574,7 @@ def planners(ask:Ask)->list[Cell]:
     return cells_of('planners', replace(ask, preset=ask.preset or ('ours',)), ask.tasks or ('PointRooms', 'FetchReach', 'FetchPush-s', 'FetchPick-s'), ('goplan',), arms=lambda m: ('policy', 'sampled', *(f'planner:{p}' for p in PLANS)))
 
 def world(ask:Ask)->list[Cell]:
-    "Who errs, the models or the value? The planner, with its margin and without, beside one that tries its candidates out in the real world; 30 episodes, for that is slow."
+    "Who errs, the models or the value? The planner, with its grades of trust and without, beside one that tries its candidates out in the real world; 30 episodes, for that is slow."
     return cells_of('world', replace(ask, preset=('ours',)), ask.tasks or ('PointRooms', 'FetchPush-s', 'FetchPick-s'), ('goplan',), 30, arms=lambda m: ('policy', 'planner', 'planner:free', 'world'))
 
 def precision(ask:Ask)->list[Cell]:

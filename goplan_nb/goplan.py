@@ -188,7 +188,7 @@ def plan(self:GOPlan,
     rngs:Rngs,
     counts=None,         # how many of the P states each seed really has
     record:list|None=None, # see `imagined_returns`
-    cautious:bool=True,    # whether another action than the policy's own must look better by the margin; in a dream it need not
+    cautious:bool=True,    # whether the less trusted actions must look better by their margins; in a dream they need not
 )->Plan:
     "Algorithm 2, or its short form, with this agent's policy, models and value: GOPlan2."
     c = self.config
@@ -232,7 +232,7 @@ def measure(self:GOPlan,
     data:Episodes, # (N, ...)
     n:int=2048,    # stretches looked at
 )->Tensor:         # (S,), 0 and more
-    "How far the short dreams go wrong on the data that the models were trained on: what the planner's margin is counted in. Measured when a stage ends, by numbers of its own, in float32."
+    "How far the short dreams go wrong on the data that the models were trained on: what the planner's margins are counted in. Measured when a stage ends, by numbers of its own, in float32."
     return dream_error(data, pick(data, self.fresh_rngs(), n), self.task, lambda s, a: self.foresee(s, a)[0], self.values, self.config.prior.gamma, self.config.plan.lookahead)
 
 @patch
@@ -273,7 +273,7 @@ def learn(self:GOPlan,
         if real: parts.append(sample(data, self.task, self.rngs, real, c.relabel))
         batch = Batch(*(torch.cat(x, 1) for x in zip(*parts)))
     metrics |= self.update(batch, dynamics=since<0)
-    if c.plan.margin and self.step in (c.pretrain_updates, c.updates): self.error = self.measure(data)
+    if (c.plan.margin or c.plan.single) and self.step in (c.pretrain_updates, c.updates): self.error = self.measure(data)
     return metrics
 
 # %% ../nbs/35_goplan.ipynb #691adc73

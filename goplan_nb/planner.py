@@ -25,17 +25,19 @@ class PlanConfig:
     lookahead:int=20    # K in Table 3: steps after the first, 0 and more
     kappa:float=2.      # sharpness of the choice, per reached step, 0 and more; Table 3
     rows:int=16384      # greatest number of futures of a seed imagined at once, 1 and more; memory only
-    bootstrap:bool=False # True: a short look ahead, the value of where it ends, and the best action as it is; see `look_ahead`; ours
+    bootstrap:bool=False # True: a short look ahead, the value of where it ends, and one action as it is; see `plan_short`; ours
     shaken:int=0        # further first actions, copies of the others with noise, 0 and more; ours
     shake:float=.2      # deviation of that noise, action units, 0 and more; ours
-    margin:float=0.     # with `bootstrap`: how much better than the policy's own action another one must look, in mean errors of the look ahead, see `dream_error`, 0 and more; ours
-    elite:int=0         # with `bootstrap`: the mean of this many first actions with the best dreams, at most of all, is tried, too, 0 and more; ours
+    margin:float=0.     # with `bootstrap`: how much better than the policy's own action the next trusted must look, in mean errors of the look ahead, see `dream_error`, 0 and more; ours
+    elite:int=0         # with `bootstrap`: the next trusted is the mean of this many first actions, those with the best dreams; 0: none is formed, else 2 and more, at most all count; ours
     single:float=0.     # with `elite`: how much better than this mean a first action by itself must look, in the same errors, 0 and more; ours
 
     def __post_init__(self):
         for name, least in (('candidates', 1), ('copies', 1), ('lookahead', 0), ('kappa', 0), ('rows', 1), ('shaken', 0), ('shake', 0), ('margin', 0), ('elite', 0), ('single', 0)):
             value = getattr(self, name)
             if not least<=value<math.inf: raise BadInput(f'{name} of the planner is {value}; allowed: {least} and more, finite')
+        if self.elite==1 or self.elite%1: raise BadInput(f'elite of the planner is {self.elite}; allowed: 0, or a whole number of 2 and more, for it is averaged')
+        if self.single and not self.elite: raise BadInput(f'single of the planner is {self.single} without a mean to compare with; allowed: 0, or elite 2 and more')
 
 # %% ../nbs/33_planner.ipynb #2c9e6bd6
 class Plan(NamedTuple):
@@ -276,13 +278,14 @@ def plan_short(
     record:list|None=None, # see `look_ahead`
     error:Tensor|float=0., # mean error of the look ahead, (S,) or one number, see `dream_error`
 )->Plan:
-    "Short dreams completed by the value; of the policy's own action, the mean of the best others and each of these the best, where the less trusted must look better by more."
+    "Short dreams completed by the value. The policy's own action stands against the mean of the best and against every first action by itself; who is trusted less must look better by more."
     first = wider_proposals(observations, goals, policy, noise_dim, rngs, config, counts)
     judge = lambda first, record=None: look_ahead(observations, goals, first, policy, model, task, value, gamma, rngs, config, counts, record)
     R = judge(first, record)
     if config.elite:
-        mean = pick_actions(first, R.topk(min(config.elite, R.shape[-1])).indices).mean(2, keepdim=True)
-        first, R = torch.cat([first, mean], 2), torch.cat([R, judge(mean)], 2)
+        mean, dreamt = pick_actions(first, R.topk(min(config.elite, R.shape[-1])).indices).mean(2, keepdim=True), None if record is None else []
+        first, R = torch.cat([first, mean], 2), torch.cat([R, judge(mean, dreamt)], 2)
+        if dreamt: record[:] = [torch.cat(states, 2) for states in zip(record, dreamt)]
     lead = torch.zeros_like(R[0, 0])                                                          # (C,), in errors of the look ahead
     if config.elite: lead[-1] = config.single
     lead[0] = lead[-1]+config.margin                                                          # the policy's own action

@@ -154,7 +154,7 @@ def fan_figure(
             middle, half = (start+goal)/2, max(float((start-goal).abs().max())/2, task.tolerance)*1.5  # a square window around both
             ax.set(xlim=(middle[0]-half, middle[0]+half), ylim=(middle[1]-half, middle[1]+half), aspect='equal', xlabel='x', ylabel='y')
         best = plan.returns[0, k].max()
-        says = f'the best first action is worth {best:.2f} of 1' if agent.config.plan.bootstrap else f'up to {best:.0f} of {len(record)} steps at the goal'
+        says = f'the best dream is worth {best:.2f} of 1' if agent.config.plan.bootstrap else f'up to {best:.0f} of {len(record)} steps at the goal'
         ax.set_title(f'test episode {which[k]}: {says}', fontsize=8)
     return fig
 

@@ -13,9 +13,10 @@ from PIL import Image
 def smaller(
     png:str, # base64, as a notebook stores it
 )->str:
-    "The same picture with the 256 colours that it needs most: half of the bytes and no difference to the eye."
-    out = io.BytesIO()
-    Image.open(io.BytesIO(base64.b64decode(png))).convert('RGB').quantize(256, dither=Image.Dither.NONE).save(out, 'PNG', optimize=True)
+    "The same picture with the 256 colours that it needs most, in about a third of the bytes; a transparent one as it is."
+    image, out = Image.open(io.BytesIO(base64.b64decode(png))).convert('RGBA'), io.BytesIO()
+    if image.getextrema()[3][0]<255: return png
+    image.convert('RGB').quantize(256, dither=Image.Dither.NONE).save(out, 'PNG', optimize=True)
     return min(png, base64.b64encode(out.getvalue()).decode(), key=len)
 
 def execute(path):
@@ -28,9 +29,9 @@ def execute(path):
         widgets = any('application/vnd.jupyter.widget-view+json' in o.get('data', {}) for o in cell.outputs)
         cell.outputs = [o for o in cell.outputs if not re.fullmatch(r'(\s|\x1b\[2K)*', o.get('text', 'x'))]
         for o in cell.outputs: o.get('data', {}).pop('application/vnd.jupyter.widget-view+json', None)
+        if widgets: cell.outputs = [o for o in cell.outputs if 'image/png' not in o.get('data', {})]
         for o in cell.outputs:
             if 'image/png' in o.get('data', {}): o.data['image/png'] = smaller(o.data['image/png'])
-        if widgets: cell.outputs = [o for o in cell.outputs if 'image/png' not in o.get('data', {})]
     nbformat.write(nb, path)
 
 if __name__=='__main__':

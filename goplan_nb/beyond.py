@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from .core import Agent, Env, Episodes, Task
-from .planner import Policy, Value, wider_proposals
+from .planner import Policy, Value, pick_actions, wider_proposals
 from .points import ARENA, PointEnv, resolve
 from .tasks import TEST_SEED, rollout
 
@@ -98,5 +98,5 @@ def evaluate_in_world(
     def act(s, g):
         first = wider_proposals(s, g, agent.policy, agent.prior.d_z, rngs, c.plan)
         best = real_look_ahead(env, scratch, g, first, agent.policy, agent.task, agent.values, c.prior.gamma, c.plan.lookahead).argmax(-1)
-        return first.gather(2, best[..., None, None].expand(-1, -1, 1, first.shape[-1])).squeeze(2)
+        return pick_actions(first, best[..., None]).squeeze(2)
     return rollout(env, torch.no_grad()(act), [(TEST_SEED, i) for i in range(episodes)], len(agent.seeds), agent.task.horizon, agent.device)

@@ -287,7 +287,7 @@ def plan_short(
         first, R = torch.cat([first, mean], 2), torch.cat([R, judge(mean, dreamt)], 2)
         if dreamt: record[:] = [torch.cat(states, 2) for states in zip(record, dreamt)]
     lead = torch.zeros_like(R[0, 0])                                                          # (C,), in errors of the look ahead
-    if config.elite: lead[-1] = config.single
+    lead[-1] = config.single                                                                  # the mean, or 0 without one
     lead[0] = lead[-1]+config.margin                                                          # the policy's own action
     best = (R+lead*torch.as_tensor(error).to(R).view(-1, 1, 1)).argmax(-1, keepdim=True)
     return Plan(pick_actions(first, best).squeeze(2), first, R)

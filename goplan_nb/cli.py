@@ -24,7 +24,7 @@ from .core import BadInput, nearest, pick_device
 from .data import check_task, checksum, load_episodes, printable, replacing
 from .formats import load_any, place_kind, save_any
 from .behaviours import add_row, collect_file, dataset_row, read_table
-from .bench import BENCHES, Ask, bench
+from .bench import Ask, bench, bench_names
 from .report import fan_figure, make_film, png_bytes, published, return_rows, table, table_text, write_bench_report, write_report
 from .speed import COLUMNS as SPEED_COLUMNS, scaling, scaling_figure, speed, speed_text
 from .tasks import get_task, in_region, returns, task_names, variant_names
@@ -306,7 +306,7 @@ class Bench:
     restart:bool=False                 # throw away what --out holds of the asked cells
 
     def run(self):
-        out = self.out or Path('runs')/nearest(self.name, BENCHES, 'benchmark')
+        out = self.out or Path('runs')/nearest(self.name, bench_names(), 'benchmark')
         ask = Ask(self.tasks, self.methods, (0, 1, 2, 3, 4) if self.name in ('fig2', 'curves') else (0, 1, 2), self.preset, self.updates, self.batch_size, ('random' if self.name=='fig5' else 'benchmark') if self.data is None else self.data, self.episodes)
         if self.seeds is not None: ask = replace(ask, seeds=self.seeds)
         def track(steps, what): return tqdm(steps, desc=what, total=self.updates or 6000, unit='update', dynamic_ncols=True)

@@ -273,7 +273,7 @@ def learn(self:GOPlan,
         if real: parts.append(sample(data, self.task, self.rngs, real, c.relabel))
         batch = Batch(*(torch.cat(x, 1) for x in zip(*parts)))
     metrics |= self.update(batch, dynamics=since<0)
-    if (c.plan.margin or c.plan.single) and self.step in (c.pretrain_updates, c.updates): self.error = self.measure(data)
+    if c.plan.needs_error and self.step in (c.pretrain_updates, c.updates): self.error = self.measure(data)
     return metrics
 
 # %% ../nbs/35_goplan.ipynb #691adc73

@@ -39,6 +39,10 @@ class PlanConfig:
         if self.elite==1 or self.elite%1: raise BadInput(f'elite of the planner is {self.elite}; allowed: 0, or a whole number of 2 and more, for it is averaged')
         if self.single and not self.elite: raise BadInput(f'single of the planner is {self.single} without a mean to compare with; allowed: 0, or elite 2 and more')
 
+    @property
+    def needs_error(self)->bool: # of the look ahead, `dream_error`: what margins are counted in
+        return max(self.margin, self.single)>0
+
 # %% ../nbs/33_planner.ipynb #2c9e6bd6
 class Plan(NamedTuple):
     "The result of planning for P states of every seed."

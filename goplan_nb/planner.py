@@ -25,9 +25,9 @@ class PlanConfig:
     lookahead:int=20    # K in Table 3: steps after the first, 0 and more
     kappa:float=2.      # sharpness of the choice, per reached step, 0 and more; Table 3
     rows:int=16384      # greatest number of futures of a seed imagined at once, 1 and more; memory only
-    bootstrap:bool=False # True: a short look ahead, the value of where it ends, and one action as it is; see `plan_short`; ours
+    bootstrap:bool=False # True: a short look ahead, the value of where it ends, and no average over all candidates; see `plan_short`; ours
     shaken:int=0        # further first actions, copies of the others with noise, 0 and more; ours
-    shake:float=.2      # deviation of that noise, action units, 0 and more; ours
+    shake:float=.2      # deviation of that noise, action units, 0 and more, where actions have up to four entries; with more it is smaller, see `wider_proposals`; ours
     margin:float=0.     # with `bootstrap`: how much better than the policy's own action the next trusted must look, in mean errors of the look ahead, see `dream_error`, 0 and more; ours
     elite:int=0         # with `bootstrap`: the next trusted is the mean of this many first actions, those with the best dreams; 0: none is formed, else 2 and more, at most all count; ours
     single:float=0.     # with `elite`: how much better than this mean a first action by itself must look, in the same errors, 0 and more; ours
@@ -251,13 +251,14 @@ def wider_proposals(
     config:PlanConfig,
     counts:Sequence[int]|None=None, # how many of the P states each seed really has
 )->Tensor:                # (S, P, candidates + shaken, d_a)
-    "The policy's action without noise, samples of it, and copies of these with noise of deviation `shake`."
+    "The policy's action without noise, samples of it, and copies of these with noise of deviation `shake`; the noise of more than four entries is as long as that of four."
     likely = policy(observations, goals, None)[:, :, None]
     drawn = proposals(observations, goals, policy, noise_dim, rngs, config, counts)
     first = torch.cat([likely, drawn[:, :, 1:]], 2)
     again = first[:, :, torch.arange(config.shaken, device=first.device)%config.candidates]
     noise = rngs.normal(first.shape[1], config.shaken, first.shape[-1], counts=counts)
-    return torch.cat([first, (again+config.shake*noise).clamp(-1, 1)], 2)
+    deviation = config.shake*min(1., (4/first.shape[-1])**.5)
+    return torch.cat([first, (again+deviation*noise).clamp(-1, 1)], 2)
 
 def pick_actions(
     actions:Tensor, # (S, P, C, d_a)

@@ -251,13 +251,13 @@ def wider_proposals(
     config:PlanConfig,
     counts:Sequence[int]|None=None, # how many of the P states each seed really has
 )->Tensor:                # (S, P, candidates + shaken, d_a)
-    "The policy's action without noise, samples of it, and copies of these with noise of deviation `shake`; the noise of more than four entries is as long as that of four."
+    "The policy's action without noise, samples of it, and copies of these with noise of deviation `shake`; with more than four entries the deviation falls as one over their number."
     likely = policy(observations, goals, None)[:, :, None]
     drawn = proposals(observations, goals, policy, noise_dim, rngs, config, counts)
     first = torch.cat([likely, drawn[:, :, 1:]], 2)
     again = first[:, :, torch.arange(config.shaken, device=first.device)%config.candidates]
     noise = rngs.normal(first.shape[1], config.shaken, first.shape[-1], counts=counts)
-    deviation = config.shake*min(1., (4/first.shape[-1])**.5)
+    deviation = config.shake*min(1., 4/first.shape[-1])
     return torch.cat([first, (again+deviation*noise).clamp(-1, 1)], 2)
 
 def pick_actions(

@@ -102,9 +102,10 @@ def act_out(
     start, record = stage.put(place), []
     s, g = start[None, None], goal[None, None]
     plan = agent.plan(s, g, agent.fresh_rngs(), record=record)
-    act, both, seen, done, doubt = agent.actor(kind), s.repeat(1, 2, 1), [s.repeat(1, 2, 1)], [], []
+    acts = agent.actor(kind), agent.actor(kind)   # two with equal dice: dream and world differ by what the models get wrong, not by luck
+    both, seen, done, doubt = s.repeat(1, 2, 1), [s.repeat(1, 2, 1)], [], []
     for _ in range(steps):
-        a = act(both, g.expand(1, 2, -1)).clamp(-1, 1)
+        a = torch.cat([act(x, g) for act, x in zip(acts, both.split(1, 1))], 1).clamp(-1, 1)
         ahead, u = agent.foresee(both[:, :1], a[:, :1])
         both = torch.cat([ahead, stage.step(a[0, 1])[None, None]], 1)
         seen.append(both), done.append(a[0]), doubt.append(u[0, 0])

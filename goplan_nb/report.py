@@ -159,6 +159,15 @@ def fan_figure(
     return fig
 
 # %% ../nbs/41_report.ipynb #e0ac75b6
+def _draw_cases(ax, metrics, names):
+    "One bar per round of reanalysis: the shares of the cases, mean over the seeds."
+    shares = metrics[metrics.metric.isin(names)].pivot_table(index='step', columns='metric', values='value')[list(names)]
+    for name, below in zip(names, shares.cumsum(axis=1).shift(axis=1, fill_value=0.).to_numpy().T):
+        ax.bar([f'{step:,}' for step in shares.index], shares[name], bottom=below, label=name.removeprefix('case/'))
+    ax.set(xlabel='updates before the round', ylim=(0, 1))
+    ax.legend(frameon=False, fontsize=8, loc='center left', bbox_to_anchor=(1., .5))
+    return ax
+
 def curves_figure(
     metrics:pd.DataFrame, # `metrics.csv`
 ):
@@ -169,7 +178,7 @@ def curves_figure(
     shown = [(p, t) for p, t in zip(panels, titles) if p]
     fig, axs = new_figure(len(shown), width=3.6, height=2.8, squeeze=False)
     for ax, (names, title) in zip(axs[0], shown):
-        draw_curves(ax, metrics, names).set(title=title)
+        (_draw_cases if names[0].startswith('case/') else draw_curves)(ax, metrics, names).set(title=title)
         if title=='losses' and (metrics[metrics.metric.isin(names)].value>0).all(): ax.set_yscale('log')
     return fig
 

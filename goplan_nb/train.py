@@ -47,7 +47,7 @@ def load_plugins()->list[str]: # names of what was imported
     wanted = {p.name: p.load for p in entry_points(group='goplan_nb')} | {n: partial(import_module, n) for n in named}
     for name, load in wanted.items():
         try: load()
-        except Exception as e: raise BadInput(f'the plugin {name} cannot be imported ({type(e).__name__}: {e}); allowed in GOPLAN_PLUGINS: modules of the current folder or installed ones') from None
+        except (Exception, SystemExit) as e: raise BadInput(f'the plugin {name} cannot be imported ({type(e).__name__}: {e}); allowed in GOPLAN_PLUGINS: modules of the current folder or installed ones') from None
     register_tasks()
     return list(wanted)
 

@@ -582,8 +582,8 @@ def precision(ask:Ask)->list[Cell]:
     return [c for p in ('float32', 'rounded') for c in cells_of('precision', ask, ask.tasks or ('PointRooms', 'FetchReach'), ('goplan',), variant=p, change=lambda c: replace(c, precision=p))]
 
 def samples_of(ask:Ask)->list[Cell]:
-    "A mixture whose samples repeat less of the log's blunders; the same cells with its plain shares are in table1."
-    return cells_of('samples', replace(ask, preset=('ours',)), ask.tasks or ('PointRooms', 'Reacher', 'FetchReach', 'FetchPush-s', 'FetchPick-s'), ('goplan',), variant='power3', change=lambda c: replace(c, prior=replace(c.prior, share_power=3.)))
+    "A mixture asked by its plain shares, whose samples repeat more of the log's blunders; the same cells as `ours` asks it are in table1."
+    return cells_of('samples', replace(ask, preset=('ours',)), ask.tasks or ('PointRooms', 'Reacher', 'FetchReach', 'FetchPush-s', 'FetchPick-s'), ('goplan',), variant='power1', change=lambda c: replace(c, prior=replace(c.prior, share_power=1.)))
 
 def weights_of(ask:Ask)->list[Cell]:
     "How much may a lucky action count? `ours` with other greatest weights; the same cells with its own are in table1."

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np, torch
 from torch import Tensor
 from .core import BadInput, Episodes, Task, combine, nearest
-from .data import check_size, load_episodes, replacing, save_episodes, versions
+from .data import check_size, load_episodes, lock_folder, replacing, save_episodes, versions
 from .experts import HINGE_XY, LINKS, expert, rooms_expert
 from .tasks import GROUPS, TEST_SEED, get_task, in_region, returns, rollout, task_names
 
@@ -270,9 +270,7 @@ def _parts(folder, task, settings, ranges, workers):
 
 def _discard(folder):
     "Remove the parts, and nothing else that may be in their folder."
-    with suppress(OSError):
-        for f in (*folder.glob('[0-9]'*9+'.npz'), *folder.glob('.*.tmp')): f.unlink()
-        folder.rmdir()
+    for f in (*folder.glob('[0-9]'*9+'.npz'), *folder.glob('.*.tmp')): f.unlink()
 
 # %% ../nbs/18_behaviours.ipynb #21fa180f
 def collect_file(
@@ -295,21 +293,26 @@ def collect_file(
     path = Path(path)
     check_size(4*episodes*((task.horizon+1)*task.d_s+task.horizon*task.d_a+task.d_g+1), path)   # before hours of recording
     folder, settings = path.with_name(path.name+'.parts'), _settings(task, behaviour, noise, random_eps, seed, block)
-    workers = workers and min(workers, block, episodes)   # more have nothing to do
-    if restart: _discard(folder)
-    took, blocks = [], []
-    def candidates():
-        for data, seconds in _parts(folder, task, settings, _ranges(block, None if keep else episodes), workers):
-            took.append(seconds)
-            yield data
-    for good in _kept(candidates(), episodes, keep):
-        blocks.append(good)
-        progress(len(good))
-    data = combine(lambda *x: torch.cat(x), *blocks)
-    card = {k: v for k, v in settings.items() if k!='block' and v is not None}
-    card |= dict(note or {}, return_mean=round(returns(task, data).mean().item(), 4), return49_mean=round(returns_before(task, data).mean().item(), 4))
-    card = save_episodes(path, data, card)
-    _discard(folder)
+    there, workers = path.exists(), workers and min(workers, block, episodes)   # more have nothing to do
+    with lock_folder(folder):
+        if path.exists() and not there: raise BadInput(f'{path} was written by another process meanwhile')
+        if restart: _discard(folder)
+        took, blocks = [], []
+        def candidates():
+            for data, seconds in _parts(folder, task, settings, _ranges(block, None if keep else episodes), workers):
+                took.append(seconds)
+                yield data
+        for good in _kept(candidates(), episodes, keep):
+            blocks.append(good)
+            progress(len(good))
+        data = combine(lambda *x: torch.cat(x), *blocks)
+        card = {k: v for k, v in settings.items() if k!='block' and v is not None}
+        card |= dict(note or {}, return_mean=round(returns(task, data).mean().item(), 4), return49_mean=round(returns_before(task, data).mean().item(), 4))
+        card = save_episodes(path, data, card)
+        _discard(folder)
+        with suppress(OSError):
+            (folder/'.lock').unlink()
+            folder.rmdir()
     return card, sum(took)
 
 # %% ../nbs/18_behaviours.ipynb #82d64a0a

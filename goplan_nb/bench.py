@@ -12,7 +12,7 @@ __all__ = ['ARMS_OF', 'PLANS', 'HERE', 'FOLDER', 'ENGINES', 'ROWS', 'BENCHMARKS'
 # %% ../nbs/42_bench.ipynb #6c679807
 import hashlib, json, os, shutil, subprocess, sys, tempfile, time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from glob import escape
@@ -28,14 +28,14 @@ from tqdm.auto import tqdm
 from .behaviours import CATALOGUE, HABITS, REGIONS, record
 from .beyond import evaluate_in_world
 from .core import BadInput, Episodes, Rngs, nearest
-from .data import checksum, load_episodes, printable, replacing, versions
+from .data import checksum, load_episodes, lock_folder, printable, replacing, versions
 from .goplan import LAPTOP, OURS
 from .planner import PlanConfig
 from .plots import COLOURS, new_figure, png_bytes
 from .report import bench_table, bench_text, read_results, write_bench_report
 from .tasks import GROUPS, get_task, last_reward, returns, task_names
 from .toy import FAMILIES, FORKS, SHARES, Fork, claims, draw_panel, draw_samples, even_states, fig2_rows, samples
-from .train import METHODS, commit, config_dict, differing, evaluate, load_agent, load_plugins, lock_folder, make_agent, method_class, preset, train_run
+from .train import METHODS, commit, config_dict, differing, evaluate, load_agent, load_plugins, make_agent, method_class, preset, train_run
 
 # %% ../nbs/42_bench.ipynb #9c925c1d
 def run_parts(
@@ -403,9 +403,11 @@ def _prepare(out, cells, restart):
     facts = {}
     left = [c for c in cells if not finished(out, c, _facts(c.path, c.task, facts)['sha256'] if c.path.exists() else '', restart)]
     missing = _missing(left)
-    for c in cells if restart else ():
-        for path in (out/'cells'/f'{c.name}.csv', out/'cells'/f'{c.name}.json', out/'failed'/f'{c.name}.txt'): path.unlink(missing_ok=True)
-        shutil.rmtree(out/'work'/c.name, ignore_errors=True)
+    with ExitStack() as held:
+        for c in cells if restart else (): held.enter_context(lock_folder(out/'work'/c.name, 'lock'))   # a worker of another call may be at it
+        for c in cells if restart else ():
+            for path in (out/'cells'/f'{c.name}.csv', out/'cells'/f'{c.name}.json', out/'failed'/f'{c.name}.txt'): path.unlink(missing_ok=True)
+            shutil.rmtree(out/'work'/c.name, ignore_errors=True)
     _record(missing)
     return [_resumable(Job(c, c.job(_facts(c.path, c.task, facts)['sha256']), out/'work'/c.name)) for c in left], facts
 
@@ -435,6 +437,7 @@ def run_cells(
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out): pass
     except OSError as e: raise BadInput(f'cannot write in {out}: {e.strerror}') from None
+    if (out/'config.json').exists(): raise BadInput(f'{out} holds a training, whose report would be replaced; use another --out')
     jobs, facts = _prepare(out, cells, restart)
     gpus = [f'cuda:{i}' for i in range(torch.cuda.device_count())]
     devices = [(gpus or ['cpu'])[i%max(1, len(gpus))] for i in range(workers or len(gpus) or os.cpu_count() or 1)]

@@ -4,8 +4,8 @@
 
 # %% ../nbs/16_data.ipynb #fe8e6481
 from __future__ import annotations
-import hashlib, json, math, os, re, secrets, struct, zipfile
-from contextlib import contextmanager
+import hashlib, json, math, os, re, secrets, struct, time, zipfile
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +16,9 @@ from .core import BadInput, Batch, Episodes, Rngs, Task
 
 # %% auto #0
 __all__ = ['ARRAYS', 'CARD_LIMIT', 'LARGEST', 'LIMIT', 'SEAL', 'SHRINK', 'LABEL', 'AXES', 'later_step', 'Picks', 'pick', 'gather',
-           'sample', 'replacing', 'versions', 'checksum', 'printable', 'parse_card', 'as_episodes', 'padded',
-           'check_finite', 'sha256_of', 'check_size', 'save_episodes', 'check_task', 'load_episodes', 'episodes_from']
+           'sample', 'replacing', 'lock_folder', 'versions', 'checksum', 'printable', 'parse_card', 'check_lengths',
+           'as_episodes', 'padded', 'check_finite', 'sha256_of', 'check_size', 'save_episodes', 'check_task',
+           'check_episodes', 'load_episodes', 'episodes_from']
 
 # %% ../nbs/16_data.ipynb #541eadde
 def later_step(
@@ -114,6 +115,26 @@ def replacing(
     except OSError as e: raise BadInput(f'cannot write {path}: {e.strerror or e}; what was there before is unchanged') from None
     finally: temporary.unlink(missing_ok=True)
 
+# %% ../nbs/16_data.ipynb #7b338749
+@contextmanager
+def lock_folder(
+    folder:str|Path,     # made if it is not there
+    name:str='.lock',    # of the file that is held
+    patience:float=1.,   # seconds to wait for another process, 0 and more
+):
+    "Hold a folder: one process at a time; its death lets go."
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with open(Path(folder)/name, 'w') as held:
+        with suppress(ImportError):  # not on Windows
+            import fcntl
+            until = time.monotonic()+patience
+            while True:
+                try: fcntl.flock(held, fcntl.LOCK_EX|fcntl.LOCK_NB); break
+                except OSError:
+                    if time.monotonic()>=until: raise BadInput(f'{folder} is in the hands of another process; wait for it, or use another --out') from None
+                    time.sleep(.1)
+        yield
+
 # %% ../nbs/16_data.ipynb #d231f0ac
 ARRAYS = dict(observations=np.float32, actions=np.float32, goals=np.float32, lengths=np.int32)
 
@@ -161,6 +182,16 @@ def parse_card(
     return card
 
 # %% ../nbs/16_data.ipynb #b017bdd7
+def check_lengths(
+    episodes:Episodes,
+    where:str, # the file, for the message
+)->None:
+    "A `BadInput` unless these are N episodes with 1 to T actions each."
+    if episodes.lengths.dim()!=1: raise BadInput(f'{where}: episodes of shape {tuple(episodes.lengths.shape)}; allowed: one axis, the episodes')
+    if not len(episodes): raise BadInput(f'{where} holds no episodes')
+    low, high = (int(x) for x in episodes.lengths.aminmax())
+    if not 1<=low<=high<=episodes.horizon: raise BadInput(f'{where}: lengths from {low} to {high}; allowed: 1 to {episodes.horizon}')
+
 def as_episodes(
     arrays:dict[str,np.ndarray], # the four of `ARRAYS`, in their types
     where:str,                   # the file, for the message
@@ -168,9 +199,7 @@ def as_episodes(
     "The four arrays as tensors, if their shapes and lengths fit together."
     try: episodes = Episodes(*(torch.from_numpy(arrays[n]) for n in ARRAYS))
     except BadInput as e: raise BadInput(f'{where}: {e}') from None
-    if not episodes.lengths.numel(): raise BadInput(f'{where} holds no episodes')
-    low, high = (int(x) for x in episodes.lengths.aminmax())
-    if not 1<=low<=high<=episodes.horizon: raise BadInput(f'{where}: lengths from {low} to {high}; allowed: 1 to {episodes.horizon}')
+    check_lengths(episodes, where)
     return episodes
 
 def padded(
@@ -237,7 +266,7 @@ def save_episodes(
     card:dict,          # what is known of the data: task, behaviour, noise, seed, ...
 )->dict:                # the card as stored, with versions and checksum
     "Write a dataset: four arrays and a JSON card in one .npz, no pickle inside; same arrays and card, same bytes. What `load_episodes` would refuse is not written."
-    if episodes.lengths.dim()!=1: raise BadInput(f'{path}: episodes of shape {tuple(episodes.lengths.shape)}; allowed: one axis, the episodes')
+    check_lengths(episodes, str(path))
     with np.errstate(over='ignore'): arrays = {n: getattr(episodes, n).cpu().numpy().astype(d, copy=False) for n, d in ARRAYS.items()}
     check_size(sum(x.nbytes for x in arrays.values()), path)
     check_finite(as_episodes(arrays, str(path)), str(path))
@@ -341,6 +370,20 @@ def check_task(
         if got!=want: raise BadInput(f'{where}: {name} are {got} wide; {task.name} needs {want}')
     largest, i = episodes.actions.abs().flatten(1).amax(1).max(0)
     if largest>1.0001: raise BadInput(f'{where}: actions of episode {int(i)} reach {float(largest):.3g}; allowed: -1 to 1')
+
+# %% ../nbs/16_data.ipynb #27c45905
+def check_episodes(
+    episodes:Episodes,  # from anywhere
+    task:Task,          # what they should belong to
+    where:str='data',   # for the message
+)->None:
+    "A `BadInput` unless these are N episodes of the task, of 1 to T steps each, with finite numbers."
+    for name, x in vars(episodes).items():
+        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        if not isinstance(x, Tensor) or x.is_floating_point()==(name=='lengths'): raise BadInput(f'{where}: {name} is {kind}; allowed: a tensor of {"whole" if name=="lengths" else "floating-point"} numbers, see `episodes_from`')
+    check_lengths(episodes, where)
+    check_task(episodes, task, where)
+    check_finite(episodes, where)
 
 # %% ../nbs/16_data.ipynb #2381a584
 def load_episodes(

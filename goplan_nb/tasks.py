@@ -8,7 +8,7 @@ __all__ = ['TASKS', 'TEST_SEED', 'GRIPPER', 'SIDES', 'RINGS', 'HEIGHTS', 'GROUPS
            'GoalEnv', 'register_tasks', 'GymWorlds']
 
 # %% ../nbs/13_tasks.ipynb #425aa333
-import gymnasium, numpy as np, torch
+import re, gymnasium, numpy as np, torch
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -258,6 +258,7 @@ def compute_reward(self:GoalEnv, achieved_goal, desired_goal, info=None)->np.nda
 def register_tasks()->None:
     "Make every task known to Gymnasium as `goplan_nb/NAME-v0`; a second call changes nothing."
     for name, task in TASKS.items():
+        if not isinstance(task, Task) or name!=task.name or not re.fullmatch(r'[\w.]+(-[\w.]+)?', name): raise BadInput(f'TASKS[{name!r}] is {getattr(task, "name", task)!r:.60}; allowed: a `Task` under its own name, of letters, digits, dots and at most one hyphen')
         if f'goplan_nb/{name}-v0' not in gymnasium.registry:
             gymnasium.register(f'goplan_nb/{name}-v0', 'goplan_nb.tasks:GoalEnv', max_episode_steps=task.horizon, kwargs=dict(task=name))
 
@@ -274,13 +275,17 @@ class GymWorlds:
     ):
         self.make, self.append, self.worlds = partial(gymnasium.make, gym_id, disable_env_checker=True, **kwargs), append, []
 
+    def _world(self):
+        try: return self.make().unwrapped
+        except (gymnasium.error.Error, ImportError) as e: raise BadInput(f'Gymnasium makes no {self.make.args[0]!r} ({str(e).splitlines()[0]}); allowed: an environment whose package is imported') from None
+
     def _stack(self, seen):
         own = ('observation', *(['achieved_goal'] if self.append else []))
         return torch.from_numpy(np.stack([np.concatenate([np.ravel(x[n]) for n in own]) for x in seen]).astype(np.float32))
 
     def reset(self, seeds:Sequence):
         "Observations and goals, one row per seed."
-        self.worlds = [*self.worlds, *(self.make().unwrapped for _ in range(len(seeds)-len(self.worlds)))][:len(seeds)]
+        self.worlds = [*self.worlds, *(self._world() for _ in range(len(seeds)-len(self.worlds)))][:len(seeds)]
         seen = [w.reset(seed=int(np.random.SeedSequence(s).generate_state(1)[0]))[0] for w, s in zip(self.worlds, seeds)]
         if not (isinstance(seen[0], dict) and {'observation', 'achieved_goal', 'desired_goal'}<={*seen[0]}): raise BadInput(f'{self.worlds[0]} has no goals; allowed: observations that are a dict with observation, achieved_goal and desired_goal')
         return self._stack(seen), torch.from_numpy(np.stack([np.ravel(x['desired_goal']) for x in seen]).astype(np.float32))

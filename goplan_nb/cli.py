@@ -9,7 +9,7 @@ __all__ = ['TYRO', 'COMMANDS', 'progress', 'check_writable', 'Tasks', 'Collect',
 # %% ../nbs/44_cli.ipynb #f0834a36
 import contextlib, io, json, os, re, sys, tempfile
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, field, fields, make_dataclass, replace
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, make_dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +28,7 @@ from .bench import Ask, bench, bench_names
 from .report import fan_figure, make_film, png_bytes, published, return_rows, table, table_text, write_bench_report, write_report
 from .speed import COLUMNS as SPEED_COLUMNS, scaling, scaling_figure, speed, speed_text
 from .tasks import get_task, in_region, returns, task_names, variant_names
-from .train import METHODS, describe, evaluate, load_agent, load_plugins, preset, read_run, summary, train_run
+from .train import METHODS, config_dict, describe, evaluate, flatten, load_agent, load_plugins, preset, presets_of, read_run, summary, train_run
 
 # %% ../nbs/44_cli.ipynb #744df86a
 def progress(what:str):
@@ -41,6 +41,7 @@ def check_writable(
 )->None:
     "Find out before the work, not after it, whether a file can be written."
     try:
+        if Path(path).is_dir(): raise BadInput(f'cannot write {path}: it is a folder; allowed: a new or an existing file')
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=Path(path).parent): pass
     except OSError as e: raise BadInput(f'cannot write in {Path(path).parent}: {e.strerror}') from None
@@ -76,6 +77,7 @@ class Collect:
         task = get_task(self.task)
         if self.out.suffix!='.npz': raise BadInput(f'--out {self.out}: allowed are names that end in .npz')
         if self.out.exists() and not self.force: raise BadInput(f'{self.out} exists; use another --out, or --force to overwrite it')
+        if self.behaviour=='random' and (self.noise, self.random_eps)!=(Collect.noise, Collect.random_eps): raise BadInput(f'--noise {self.noise} --random-eps {self.random_eps} with --behaviour random: allowed is neither, for its actions are uniform')
         check_writable(self.out)
         if self.table:
             check_writable(self.table)
@@ -145,24 +147,44 @@ class Train:
         for name in ('evaluate_every', 'evaluate_episodes', 'checkpoint_every'):
             if getattr(self, name)<1: raise BadInput(f'--{name.replace("_", "-")} {getattr(self, name)}: allowed are numbers from 1')
         path = self.data or Path('data')/f'{task.name}.npz'
+        config = self.config if getattr(self, 'updates', None) is None else self.shortened()
         data, _ = load_episodes(path, task)
-        config = self.config if getattr(self, 'updates', None) is None else self.config.shortened(self.updates)
         check_writable(self.out/'config.json')
         run = describe(self.method, task, data, config, self.seeds, self.preset, path.name)
         train_run(self.out, run, data, self.device, self.restart, self.evaluate_every, self.evaluate_episodes, self.checkpoint_every)
         print(f'{self.out}: trained; look at it with: goplan evaluate {self.out}; goplan report {self.out}')
 
+    def shortened(self):
+        "The config with --updates; it may change numbers of the preset, but none that was asked for."
+        usual, asked, short = (flatten(config_dict(c)) for c in (preset(self.method, self.preset), self.config, self.config.shortened(self.updates)))
+        lost = [f'--{k.rpartition("|")[2].replace("_", "-")} {x}' for k, x in asked.items() if x not in (usual[k], short[k])]
+        if lost: raise BadInput(f'--updates {self.updates} with {" ".join(lost)}: allowed is one or the other, for the first changes the rest')
+        return self.config.shortened(self.updates)
+
+
 # %% ../nbs/44_cli.ipynb #2647fc1c
+def _switches(config):
+    "The options of a command or a config that take no value."
+    for f in fields(config):
+        x = getattr(config, f.name, None)
+        if is_dataclass(x): yield from _switches(x)
+        elif f.type is bool: yield f.name
+
+def _is_value(before, *configs):
+    "Whether a word belongs to the option before it."
+    return before.startswith('--') and '=' not in before and before[2:].replace('-', '_').removeprefix('no_') not in {n for c in configs for n in _switches(c)}
+
 def with_config(
     args:Sequence[str], # what follows `goplan train` or `goplan demo`
     base:type=Train,    # the command
 )->type:
     "The command with one more field: the config of the method and preset that the arguments name, so that every number of it is an option."
-    words = [a for before, a in zip(['', *args], args) if not a.startswith('-') and (not before.startswith('--') or '=' in before or before.endswith('restart'))]  # what is not the value of an option
+    pairs = [(before, a) for before, a in zip(['', *args], args) if not a.startswith('-')]
+    words = [a for before, a in pairs if not _is_value(before, base)]
     chosen = ['laptop', *(b for a, b in zip(args, args[1:]) if a=='--preset'), *(a.split('=', 1)[1] for a in args if a.startswith('--preset='))]
     if len(chosen)>2: raise BadInput(f'--preset {" and ".join(chosen[1:])}: allowed is one')
-    chosen, loose = chosen[-1], [a for a in args if not a.startswith('-')]
-    named = next((a for a in words if a in METHODS), next(iter(words or loose), 'goplan'))   # options may stand before the method
+    chosen = chosen[-1]
+    named = next((a for before, a in pairs if a in METHODS and not _is_value(before, base, next(iter(presets_of(a).values())))), next(iter(words or [a for _, a in pairs]), 'goplan'))   # options may stand before the method
     config = preset(nearest(named, list(METHODS), 'method') if base is Train else 'goplan', chosen)
     help, default = docments(base), lambda f: [] if f.default is MISSING else [f.default]   # a class made here has no source to read comments from
     extra = [(f.name, Annotated[f.type, arg(help=help[f.name] or '')], *default(f)) for f in fields(base)]
@@ -216,8 +238,6 @@ class Evaluate:
             check_writable(self.video)
         agent = load_agent(self.folder, self.device)
         task = agent.task if self.task is None else get_task(self.task)
-        if (task.d_s, task.d_a, task.d_g)!=(agent.task.d_s, agent.task.d_a, agent.task.d_g):
-            raise BadInput(f'--task {task.name} has other widths than {agent.task.name}, on which {self.folder} was trained')
         kind = 'planner' if self.planner else 'policy'
         episodes = evaluate(agent, task, self.episodes, kind, progress(f'{kind} in {task.name}'), self.action_noise)
         result = dict(task=task.name, method=read_run(self.folder)['method'], seeds=list(agent.seeds), episodes=self.episodes, **summary(task, episodes))
@@ -277,6 +297,7 @@ class Demo:
     def run(self):
         task = get_task(self.task)
         if self.episodes<1: raise BadInput(f'--episodes {self.episodes}: allowed are numbers from 1')
+        if self.data.suffix!='.npz': raise BadInput(f'--data {self.data}: allowed are names that end in .npz')
         if not self.data.exists(): Collect(task.name, self.data).run()
         options = dict(updates=self.updates, device=self.device, restart=self.restart)
         if hasattr(self, 'config'): options['config'] = self.config
@@ -328,6 +349,7 @@ class Speed:
     def run(self):
         if self.repeats<1: raise BadInput(f'--repeats {self.repeats}: allowed are numbers from 1')
         if not 0<self.seconds<float('inf'): raise BadInput(f'--seconds {self.seconds}: allowed are numbers above 0')
+        if self.scaling and self.only: raise BadInput(f'--only {" ".join(self.only)} with --scaling: allowed is one or the other')
         device, path = pick_device(self.device), self.out/('scaling.csv' if self.scaling else 'speed.csv')
         check_writable(path)
         track = progress('rounds')
@@ -372,6 +394,8 @@ def main(
 )->int:                           # 0 done, 2 wrong use or bad input, 130 interrupted
     "Run one command; a mistake of the user costs one line on stderr, never a traceback."
     args, code = list(sys.argv[1:] if args is None else args), 0
+    for name in ('stdout', 'stderr'):   # a shell can close them
+        if getattr(sys, name) is None: setattr(sys, name, open(os.devnull, 'w'))
     def refuse(why):
         print(f'goplan: {printable(why, 2000)}', file=sys.stderr)  # a file name with a newline or an escape code stays one harmless line
         return 2

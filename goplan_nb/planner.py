@@ -38,6 +38,7 @@ class PlanConfig:
             if not least<=value<math.inf: raise BadInput(f'{name} of the planner is {value}; allowed: {least} and more, finite')
         if self.elite==1 or self.elite%1: raise BadInput(f'elite of the planner is {self.elite}; allowed: 0, or a whole number of 2 and more, for it is averaged')
         if self.single and not self.elite: raise BadInput(f'single of the planner is {self.single} without a mean to compare with; allowed: 0, or elite 2 and more')
+        if not self.bootstrap and (self.margin or self.elite): raise BadInput(f'margin {self.margin} and elite {self.elite} of the planner have no effect without bootstrap; allowed: 0, or bootstrap')
 
     @property
     def needs_error(self)->bool: # of the look ahead, `dream_error`: what margins are counted in

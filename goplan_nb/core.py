@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['Env', 'Task', 'BadInput', 'Episodes', 'combine', 'Scaler', 'fit_scalers', 'Rngs', 'Batch', 'Agent', 'nearest',
-           'in_range', 'size', 'pick_device']
+           'in_range', 'size', 'pick_device', 'check_states']
 
 # %% ../nbs/00_core.ipynb #7016227e
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from difflib import get_close_matches
+from numbers import Integral
 from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
@@ -265,9 +266,11 @@ def in_range(
     config:object,                   # a dataclass
     **limits:tuple[float,float|None], # field = (least, greatest), both allowed; greatest inf: anything finite, `None`: infinity, too
 )->None:
-    "A `BadInput` if a field lies outside its limits; NaN lies outside of everything."
+    "A `BadInput` if a field lies outside its limits, or is no whole number where one is meant; NaN lies outside of everything."
+    whole = {f.name for f in fields(config) if f.type is int} if is_dataclass(config) else ()
     for name, (low, high) in limits.items():
         value = getattr(config, name)
+        if name in whole and not isinstance(value, Integral): raise BadInput(f'{name} is {value!r}; allowed: a whole number')
         if not low<=value or not (high is None or value<=high and value<float('inf')):
             above = 'and more' if high is None else 'and more, finite' if high==float('inf') else f'to {high:g}'
             raise BadInput(f'{name} is {value}; allowed: {low:g} {above}')
@@ -292,3 +295,15 @@ def pick_device(
     if device.type=='cuda' and (device.index or 0)>=torch.cuda.device_count():
         raise BadInput(f'device {name!r} is not here: {torch.cuda.device_count()} GPUs found; allowed: auto, cpu')
     return device
+
+# %% ../nbs/00_core.ipynb #8aa83b59
+def check_states(
+    agent:Agent,
+    observations:Tensor, # (S, N, d_s)
+    goals:Tensor,        # (S, N, d_g)
+)->None:
+    "A `BadInput` unless these are states and goals of every seed of the agent."
+    S, task, shapes = len(agent.seeds), agent.task, (tuple(observations.shape), tuple(goals.shape))
+    rows = shapes[0][1:-1]
+    if len(rows)!=1 or shapes!=((S, *rows, task.d_s), (S, *rows, task.d_g)):
+        raise BadInput(f'observations {shapes[0]} and goals {shapes[1]}; allowed for {S} seed(s) in {task.name}: ({S}, N, {task.d_s}) and ({S}, N, {task.d_g})')

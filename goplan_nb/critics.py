@@ -14,7 +14,7 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
-from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, fit_scalers, in_range
+from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, check_states, fit_scalers, in_range, pick_device
 from .data import later_step, sample
 from .losses import gaussian_loss, imitation_loss, td_target, value_loss
 from .nets import descend, frozen, load_optimiser, mlp, optimiser, optimiser_state, polyak, rows
@@ -61,7 +61,8 @@ class ActorCritic:
         dtype=torch.float32,        # float64 for exact comparisons
     ):
         self.task, self.config, self.seeds, self.step, self.updates = task, config, tuple(seeds), 0, config.updates
-        self.device, self.dtype, self.rngs = torch.device(device), dtype, Rngs(seeds, device, dtype)
+        device = pick_device(device)
+        self.device, self.dtype, self.rngs = device, dtype, Rngs(seeds, device, dtype)
         nets = dict(actor=self.make_actor(), critic=self.make_critic())
         self.nets = nn.ModuleDict(nets | {f'target_{n}': frozen(nets[n]) for n in self.targets})
         self.optimisers = {n: optimiser(net, config.lr) for n, net in nets.items()}
@@ -152,6 +153,7 @@ def act(self:ActorCritic,
     goals:Tensor,        # raw units, (S, N, d_g)
 )->Tensor:               # (S, N, d_a)
     "The policy, without noise."
+    check_states(self, observations, goals)
     return self.actions(self.state_scaler(observations), self.goal_scaler(goals))
 
 @patch

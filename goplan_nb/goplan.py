@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from fastcore.basics import patch
 from torch import Tensor
-from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, fit_scalers, in_range, nearest
+from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, check_states, fit_scalers, in_range, nearest, pick_device
 from .data import pick, sample
 from .dynamics import Dynamics, change_units
 from .families import CVAE, Gaussian, Mixture
@@ -95,7 +95,8 @@ class GOPlan:
         dtype=torch.float32,
     ):
         self.task, self.config, self.seeds, self.step = task, config, tuple(seeds), 0
-        self.device, self.dtype, self.updates = torch.device(device), dtype, config.updates
+        device = pick_device(device)
+        self.device, self.dtype, self.updates = device, dtype, config.updates
         self.precision = choose_precision(config.precision, self.device)
         self.milestones = dict(pretrained=config.pretrain_updates)  # name of a checkpoint -> after which update
         self.tick = None  # called as tick(finished, total) while reanalysing: progress
@@ -150,6 +151,7 @@ def act(self:GOPlan,
     goals:Tensor,        # (S, N, d_g)
 )->Tensor:               # (S, N, d_a)
     "GOPlan: the policy alone, without noise as in the released code."
+    check_states(self, observations, goals)
     return self.policy(observations, goals, None)
 
 # %% ../nbs/35_goplan.ipynb #b0ef3eaf

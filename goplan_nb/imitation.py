@@ -12,7 +12,7 @@ from math import inf
 import torch
 from fastcore.basics import patch
 from torch import Tensor
-from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, fit_scalers, in_range
+from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, check_states, fit_scalers, in_range, pick_device
 from .data import sample
 from .losses import imitation_loss
 from .nets import descend, load_optimiser, mlp, optimiser, optimiser_state, rows
@@ -51,7 +51,8 @@ class Imitation:
         dtype=torch.float32,        # float64 for exact comparisons
     ):
         self.task, self.config, self.seeds, self.step, self.updates = task, config, tuple(seeds), 0, config.updates
-        self.device, self.dtype, self.rngs = torch.device(device), dtype, Rngs(seeds, device, dtype)
+        device = pick_device(device)
+        self.device, self.dtype, self.rngs = device, dtype, Rngs(seeds, device, dtype)
         self.net = mlp(self.rngs, (task.d_s+task.d_g, *[config.hidden]*3, task.d_a))
         self.optimiser = optimiser(self.net, config.lr)
         self.state_scaler, self.goal_scaler = (Scaler.unit(d, device, dtype) for d in (task.d_s, task.d_g))
@@ -81,6 +82,7 @@ def act(self:Imitation,
     goals:Tensor,        # (S, N, d_g)
 )->Tensor:               # (S, N, d_a)
     "The policy, without gradients."
+    check_states(self, observations, goals)
     return self.policy(observations, goals)
 
 @patch

@@ -15,7 +15,7 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, embedding, gelu, layer_norm, scaled_dot_product_attention
-from .core import BadInput, Episodes, Rngs, Task, in_range, nearest
+from .core import BadInput, Episodes, Rngs, Task, check_states, in_range, nearest, pick_device
 from .data import pick
 from .nets import Linear, load_optimiser, optimiser_state
 
@@ -327,7 +327,8 @@ class Transformer:
         dtype=torch.float32,        # float64 for exact comparisons
     ):
         self.task, self.config, self.seeds, self.step, self.updates, c = task, config, tuple(seeds), 0, config.updates, config
-        self.device, self.dtype, self.rngs = torch.device(device), dtype, Rngs(seeds, device, dtype)
+        device = pick_device(device)
+        self.device, self.dtype, self.rngs = device, dtype, Rngs(seeds, device, dtype)
         self.columns = task.d_s+task.d_a+1                                      # s, a, r
         self.context = max(1, min(c.context, (c.tokens-task.d_g)//self.columns))
         self.net = GPT(self.rngs, task.d_g, self.columns, self.context, c.bins, c.layers, c.heads, c.width)
@@ -531,6 +532,7 @@ def act(self:Transformer,
     goals:Tensor,        # (S, N, d_g)
 )->Tensor:               # (S, N, d_a)
     "The first action of the best sentence, with the same random numbers at every call."
+    check_states(self, observations, goals)
     return self.plan(observations, goals, self.noise(Rngs(self.seeds, self.device, self.dtype))).actions
 
 @patch

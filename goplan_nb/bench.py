@@ -6,8 +6,8 @@
 __all__ = ['ARMS_OF', 'PLANS', 'HERE', 'FOLDER', 'ENGINES', 'ROWS', 'BENCHMARKS', 'run_parts', 'fig2_figure', 'fig2',
            'fig2_table', 'Cell', 'cell_rows', 'run_cell', 'work', 'Job', 'reached', 'local', 'node_work', 'on_ray',
            'finished', 'run_cells', 'Ask', 'source', 'budget', 'arms_of', 'cells_of', 'table1', 'table5', 'walls',
-           'table2', 'fig5', 'fig6', 'fig7', 'ours', 'planners', 'world', 'precision', 'samples_of', 'weights_of',
-           'curves', 'Benchmark', 'bench_names', 'allowed_tasks', 'check_ask', 'bench']
+           'table2', 'fig5', 'fig6', 'fig7', 'ours', 'planners', 'world', 'precision', 'samples_of', 'goals_of',
+           'weights_of', 'curves', 'Benchmark', 'bench_names', 'allowed_tasks', 'check_ask', 'bench']
 
 # %% ../nbs/42_bench.ipynb #6c679807
 import hashlib, json, os, shutil, subprocess, sys, tempfile, time
@@ -568,7 +568,7 @@ def ours(ask:Ask)->list[Cell]:
     "Between the paper's design and preset `ours`, both in table1: the raw generator, and each of the four changes alone."
     rows, o = ask.tasks or ('PointRooms', 'FetchReach', 'FetchPush-s'), OURS
     changes = dict(raw=lambda c: replace(c, prior=replace(c.prior, average_decay=0.)), mixture=lambda c: replace(c, family=o.family, prior=o.prior),
-        models=lambda c: replace(c, dynamics_lr=o.dynamics_lr, dynamics_average=o.dynamics_average, own_units=o.own_units), short=lambda c: replace(c, plan=o.plan), data=lambda c: replace(c, offline=o.offline, reanalysis=o.reanalysis))
+        models=lambda c: replace(c, dynamics_lr=o.dynamics_lr, dynamics_average=o.dynamics_average, own_units=o.own_units), short=lambda c: replace(c, plan=o.plan), data=lambda c: replace(c, relabel=o.relabel, offline=o.offline, reanalysis=o.reanalysis))
     make = partial(cells_of, 'ours', rows=rows, methods=('goplan',), ask=replace(ask, preset=('laptop',)))
     return [c for name, change in changes.items() for c in make(variant=name, change=change)]
 
@@ -587,6 +587,10 @@ def precision(ask:Ask)->list[Cell]:
 def samples_of(ask:Ask)->list[Cell]:
     "A mixture asked by its plain shares, whose samples repeat more of the log's blunders; the same cells as `ours` asks it are in table1."
     return cells_of('samples', replace(ask, preset=('ours',)), ask.tasks or ('PointRooms', 'Reacher', 'FetchReach', 'FetchPush-s', 'FetchPick-s'), ('goplan',), variant='power1', change=lambda c: replace(c, prior=replace(c.prior, share_power=1.)))
+
+def goals_of(ask:Ask)->list[Cell]:
+    "Only goals from the future, as in the paper's design, where `ours` keeps half of the log's own; the same cells with these are in table1."
+    return cells_of('goals', replace(ask, preset=('ours',)), ask.tasks or ('PointRooms', 'FetchPick-s', 'FetchSlide-s', 'HandReach-s'), ('goplan',), variant='future', change=lambda c: replace(c, relabel=1.))
 
 def weights_of(ask:Ask)->list[Cell]:
     "How much may a lucky action count? `ours` with other greatest weights; the same cells with its own are in table1."
@@ -611,7 +615,7 @@ class Benchmark:
 
 BENCHMARKS:dict[str,Benchmark] = dict(
     ours=Benchmark(ours, presets='laptop'), walls=Benchmark(walls, ('PointRooms',), None), curves=Benchmark(curves, methods=(), presets='laptop and ours'),
-    planners=Benchmark(planners), world=Benchmark(world, presets='ours'), precision=Benchmark(precision), samples=Benchmark(samples_of, presets='ours'), weights=Benchmark(weights_of, presets='ours'),
+    planners=Benchmark(planners), world=Benchmark(world, presets='ours'), precision=Benchmark(precision), samples=Benchmark(samples_of, presets='ours'), goals=Benchmark(goals_of, presets='ours'), weights=Benchmark(weights_of, presets='ours'),
     table1=Benchmark(table1, methods=None), table2=Benchmark(table2), table5=Benchmark(table5, tuple(REGIONS), None),
     fig5=Benchmark(fig5, ('FetchReach', 'FetchReach-Noise0.5', 'FetchReach-Noise1.0', 'FetchReach-Noise1.5'), None), fig6=Benchmark(fig6), fig7=Benchmark(fig7))
 

@@ -111,7 +111,7 @@ def fig2(
     "Figure 2 as numbers and as a picture: `fig2.csv`, `fig2.png`."
     out, updates = Path(out), updates or 6000
     about = dict(name='fig2', seeds=list(seeds), updates=updates, families={n: [f.__name__, repr(c)] for n, (f, c) in FAMILIES.items()})
-    rows = run_parts(out, about, {n: partial(_fig2_part, out, n, seeds, updates, track) for n in FAMILIES}, restart)
+    with lock_folder(out): rows = run_parts(out, about, {n: partial(_fig2_part, out, n, seeds, updates, track) for n in FAMILIES}, restart)
     with replacing(out/'fig2.csv') as temporary: rows.to_csv(temporary, index=False)
     drawn = {}
     for name in FAMILIES:

@@ -127,7 +127,7 @@ def test_a_margin_that_training_did_not_need_is_measured_before_it_is_planned_wi
 
 def test_a_failing_cell_is_recorded_and_stops_nobody(data, tmp_path, capsys):
     good = cells(data, methods=('bc',))[0]
-    bad = replace(good, method='gcsl', config=tiny('gcsl'), worlds=(('FetchReach', 0.),))     # widths do not fit: found out in the worker
+    bad = replace(good, method='gcsl', config=tiny('gcsl'), worlds=(('PointRooms', 'much'),))     # no number: found out in the worker
     assert run_cells(tmp_path, [bad, good], workers=2)==[bad.name]
     assert 'Traceback' in (tmp_path/'failed'/f'{bad.name}.txt').read_text() and list(values(tmp_path))==[f'{good.name}.csv']
     assert main(['report', str(tmp_path)])==0

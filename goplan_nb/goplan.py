@@ -32,7 +32,7 @@ class GOPlanConfig:
     reanalysis:ReanalysisConfig=field(default_factory=ReanalysisConfig) # Figure 3
     family:str='gan'              # the prior policy: gan, cvae, gaussian (Table 2), mixture (ours)
     batch_size:int=512            # transitions per update, 2 and more; Table 3
-    relabel:float=1.              # chance of a goal from the future in pretraining; released code
+    relabel:float=1.              # chance of a goal from the future in batches of the data; released code
     pretrain_updates:int=500_000  # of the first stage, on the data; Table 3
     iterations:int=10             # I, rounds of reanalysis and fine-tuning; Table 3
     finetune_updates:int=1000     # per round; Table 3

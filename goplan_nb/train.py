@@ -17,6 +17,7 @@ from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from numbers import Integral
 from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors, save as save_tensors
@@ -272,9 +273,10 @@ def describe(
     "What `config.json` holds: enough to make the run again. What a training could not use is refused."
     usual = type(next(iter(presets_of(method).values())))
     if type(config) is not usual: raise BadInput(f'config is a {type(config).__name__}; {method} needs a {usual.__name__}, see `preset`')
+    seeds = [int(s) if isinstance(s, Integral) else s for s in seeds]
     if not seeds or len({*seeds})<len(seeds) or not all(type(s) is int and 0<=s<2**63 for s in seeds): raise BadInput(f'seeds are {seeds}; allowed: different whole numbers from 0 to 2**63-1')
     check_episodes(data, task)
-    return dict(method=method, task=task.name, preset=preset, seeds=list(seeds), config=config_dict(config),
+    return dict(method=method, task=task.name, preset=preset, seeds=seeds, config=config_dict(config),
         data=dict(sha256=checksum(data), episodes=len(data)), source=source, versions=versions(), commit=commit())
 
 # %% ../nbs/23_train.ipynb #7fcddb0d

@@ -268,9 +268,11 @@ def _parts(folder, task, settings, ranges, workers):
     finally:
         if env is not None: env.close()
 
-def _discard(folder):
-    "Remove the parts, and nothing else that may be in their folder."
+def _discard(folder, lock=False):
+    "Remove the parts, at the end the lock and the folder, too; nothing else that may be there."
     for f in (*folder.glob('[0-9]'*9+'.npz'), *folder.glob('.*.tmp')): f.unlink()
+    with suppress(OSError):   # something else lies there
+        if lock: (folder/'.lock').unlink(); folder.rmdir()
 
 # %% ../nbs/18_behaviours.ipynb #21fa180f
 def collect_file(
@@ -309,10 +311,7 @@ def collect_file(
         card = {k: v for k, v in settings.items() if k!='block' and v is not None}
         card |= dict(note or {}, return_mean=round(returns(task, data).mean().item(), 4), return49_mean=round(returns_before(task, data).mean().item(), 4))
         card = save_episodes(path, data, card)
-        _discard(folder)
-        with suppress(OSError):
-            (folder/'.lock').unlink()
-            folder.rmdir()
+        _discard(folder, lock=True)
     return card, sum(took)
 
 # %% ../nbs/18_behaviours.ipynb #82d64a0a

@@ -156,10 +156,11 @@ class Train:
 
     def shortened(self):
         "The config with --updates; it may change numbers of the preset, but none that was asked for."
-        usual, asked, short = (flatten(config_dict(c)) for c in (preset(self.method, self.preset), self.config, self.config.shortened(self.updates)))
+        config = self.config.shortened(self.updates)
+        usual, asked, short = (flatten(config_dict(c)) for c in (preset(self.method, self.preset), self.config, config))
         lost = [f'--{k.rpartition("|")[2].replace("_", "-")} {x}' for k, x in asked.items() if x not in (usual[k], short[k])]
         if lost: raise BadInput(f'--updates {self.updates} with {" ".join(lost)}: allowed is one or the other, for the first changes the rest')
-        return self.config.shortened(self.updates)
+        return config
 
 
 # %% ../nbs/44_cli.ipynb #2647fc1c

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, embedding, gelu, layer_norm, scaled_dot_product_attention
+from torch.nn.functional import cross_entropy, embedding, layer_norm, scaled_dot_product_attention
 from .core import BadInput, Episodes, Rngs, Task, check_states, in_range, nearest, pick_device
 from .data import pick
-from .nets import Linear, load_optimiser, optimiser_state
+from .nets import PRECISIONS, Linear, choose_precision, load_optimiser, mlp, optimiser_state, products
 
 # %% ../nbs/28_transformer.ipynb #da10c36a
 @dataclass(frozen=True)
@@ -176,8 +176,8 @@ class Block(nn.Module):
     ):
         super().__init__()
         self.heads, S = heads, len(rngs)
-        self.norm_in, self.ask, self.answer = LayerNorm(S, width), Linear(rngs, width, 3*width), Linear(rngs, width, width)
-        self.norm_out, self.up, self.down = LayerNorm(S, width), Linear(rngs, width, 4*width), Linear(rngs, 4*width, width)
+        self.norm_in, self.ask, self.answer = LayerNorm(S, width), mlp(rngs, (width, 3*width)), mlp(rngs, (width, width))
+        self.norm_out, self.think = LayerNorm(S, width), mlp(rngs, (width, 4*width, width), nn.GELU)
 
     def attention(self, x, n, layer, cache): # (S, R*n, width) -> (S, R*n, width)
         S, M, width = x.shape
@@ -190,7 +190,7 @@ class Block(nn.Module):
         "x (S, R*n, width): R sentences of n tokens; `drop` thins out both additions."
         # differs: dropout acts on both additions and not on the attention's weights
         x = x+drop(self.attention(self.norm_in(x), n, layer, cache))
-        return x+drop(self.down(gelu(self.up(self.norm_out(x)))))
+        return x+drop(self.think(self.norm_out(x)))
 
 # %% ../nbs/28_transformer.ipynb #23f5b6d4
 class GPT(nn.Module):
@@ -280,8 +280,11 @@ class TransformerConfig:
     expand:int=2          # continuations of each
     mass:float=.6         # actions are drawn from the smallest set of words with this chance, 0 (the likeliest) to 1
     rows:int=4096         # sentences read at once while planning; memory only
+    precision:str='auto'  # of the blocks' products while learning: auto, float32, bfloat16 or rounded (original: float32)
 
+    # differs: `auto` multiplies in bfloat16 where the device has instructions for it; attention and the scores of words stay exact
     def __post_init__(self):
+        nearest(self.precision, PRECISIONS, 'precision')
         in_range(self, relabel=(0, 1), gamma=(0, .9999), dropout=(0, .9), lr=(1e-12, inf), decay=(0, inf), clip=(1e-9, inf), warmup=(0, 1),
             action_weight=(0, inf), mass=(0, 1), bins=(2, inf), **{n: (1, inf) for n in ('updates', 'batch_size', 'context', 'tokens',
             'layers', 'heads', 'width', 'horizon', 'beams', 'expand', 'rows')})
@@ -328,7 +331,7 @@ class Transformer:
     ):
         self.task, self.config, self.seeds, self.step, self.updates, c = task, config, tuple(seeds), 0, config.updates, config
         device = pick_device(device)
-        self.device, self.dtype, self.rngs = device, dtype, Rngs(seeds, device, dtype)
+        self.device, self.dtype, self.rngs, self.precision = device, dtype, Rngs(seeds, device, dtype), choose_precision(c.precision, device)
         self.columns = task.d_s+task.d_a+1                                      # s, a, r
         self.context = max(1, min(c.context, (c.tokens-task.d_g)//self.columns))
         self.net = GPT(self.rngs, task.d_g, self.columns, self.context, c.bins, c.layers, c.heads, c.width)
@@ -395,7 +398,8 @@ def update(self:Transformer,
     "One step of AdamW, with a gradient clipped seed by seed."
     c, t = self.config, self.task
     thin = lambda x: x*(self.rngs.uniform(*x.shape[1:])>=c.dropout)/(1-c.dropout) if c.dropout else x
-    surprise, weights = self.surprise(w, thin), self.weights(w.real)
+    with products(self.precision): surprise = self.surprise(w, thin)
+    weights = self.weights(w.real)
     losses = (surprise*weights).sum((1, 2, 3))/weights.sum((1, 2, 3))
     for group in self.optimiser.param_groups: group['lr'] = c.lr*schedule(self.step, self.updates, c.warmup)
     self.optimiser.zero_grad()
@@ -550,14 +554,14 @@ def actor(self:Transformer,
 def state_dict(self:Transformer)->dict: # tensors and plain numbers, nested
     "Everything that a bit-identical continuation needs."
     return dict(step=self.step, rngs=self.rngs.state(), net=dict(self.net.state_dict()),
-        optimiser=optimiser_state(self.optimiser), bins=vars(self.bins))
+        optimiser=optimiser_state(self.optimiser), bins=vars(self.bins), precision=PRECISIONS.index(self.precision))
 
 @patch
 def load_state_dict(self:Transformer,
     state:dict, # from `state_dict`; without 'optimiser' AdamW starts afresh
 )->None:
     "Continue from a `state_dict`."
-    self.step = state['step']
+    self.step, self.precision = state['step'], PRECISIONS[state['precision']]   # goes on as it began
     self.rngs.load(state['rngs'])
     self.net.load_state_dict(state['net'])
     load_optimiser(self.optimiser, state.get('optimiser', {}))

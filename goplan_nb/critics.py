@@ -9,10 +9,12 @@ __all__ = ['CriticConfig', 'ActorCritic', 'TD3BCConfig', 'TD3BC', 'trade_off', '
 # %% ../nbs/25_critics.ipynb #1204d01a
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.functional import softplus
 from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, check_states, fit_scalers, in_range, pick_device
 from .data import later_step, sample
@@ -99,11 +101,13 @@ def values(self:ActorCritic,
     a:Tensor,            # (S, ..., d_a)
     g:Tensor,            # standardised, (S, ..., d_g)
     net:str='critic',    # or 'target_critic'
-)->Tensor:               # (S, K, ...)
+    few:int|None=None,   # only the first few critics of every seed; `None`: all K
+)->Tensor:               # (S, K or few, ...)
     "Q(s, a, g) of every critic."
-    x, K = torch.cat([s, a, g], -1), self.config.critics
+    x, K, Q = torch.cat([s, a, g], -1), few or self.config.critics, self.nets[net]
     each = x.unsqueeze(1).expand(-1, K, *x.shape[1:]).flatten(0, 1)   # (S*K, ..., d)
-    return rows(self.nets[net], each)[..., 0].unflatten(0, (-1, K))
+    if few: Q = partial(functional_call, Q, {n: p.unflatten(0, (len(x), -1))[:, :few].flatten(0, 1) for n, p in Q.named_parameters()})
+    return rows(Q, each)[..., 0].unflatten(0, (-1, K))
 
 # %% ../nbs/25_critics.ipynb #34e3eab5
 @patch
@@ -243,7 +247,7 @@ def actor_loss(self:TD3BC,
 )->tuple[Tensor,dict]: # (S,), metrics
     "Climb the first critic, and imitate."
     a = self.actions(b.observations, b.goals)
-    q = self.values(b.observations, a, b.goals)[:, 0]
+    q = self.values(b.observations, a, b.goals, few=1)[:, 0]
     losses = trade_off(q, imitation_loss(a, b.actions), self.config.alpha, self.config.gamma)
     return losses, {'actor/loss': losses, 'actor/value': q.mean(-1)}
 

@@ -442,7 +442,7 @@ def run_cells(
     gpus = [f'cuda:{i}' for i in range(torch.cuda.device_count())]
     devices = [(gpus or ['cpu'])[i%max(1, len(gpus))] for i in range(workers or len(gpus) or os.cpu_count() or 1)]
     steps, failed, done = {j.cell.name: reached(j.folder) for j in jobs}, [], 0
-    with tqdm(total=sum(j.cell.config.updates for j in jobs), initial=sum(steps.values()), unit='update', dynamic_ncols=True, disable=not jobs, mininterval=1 if sys.stderr.isatty() else 20) as bar:
+    with tqdm(total=sum(j.cell.config.updates for j in jobs), initial=sum(steps.values()), unit='update', dynamic_ncols=True, smoothing=0, disable=not jobs, mininterval=1 if sys.stderr.isatty() else 20) as bar:
         def progress(running):
             steps.update({j.cell.name: reached(j.folder) for j in running})
             bar.set_description_str(f'{len(cells)-len(jobs)+done} done, {len(running)} running, {len(jobs)-done-len(running)-len(failed)} left, {len(failed)} failed', refresh=False)
@@ -582,7 +582,7 @@ def world(ask:Ask)->list[Cell]:
 
 def precision(ask:Ask)->list[Cell]:
     "Products in float32, and rounded as bfloat16 does; table1 takes what the machine is best at."
-    return [c for p in ('float32', 'rounded') for c in cells_of('precision', ask, ask.tasks or ('PointRooms', 'FetchReach'), ('goplan',), variant=p, change=lambda c: replace(c, precision=p))]
+    return [c for p in ('float32', 'rounded') for c in cells_of('precision', ask, ask.tasks or ('PointRooms', 'FetchReach'), ask.methods or ('goplan',), variant=p, change=lambda c: replace(c, precision=p))]
 
 def samples_of(ask:Ask)->list[Cell]:
     "A mixture asked by its plain shares, whose samples repeat more of the log's blunders; the same cells as `ours` asks it are in table1."
@@ -615,7 +615,7 @@ class Benchmark:
 
 BENCHMARKS:dict[str,Benchmark] = dict(
     ours=Benchmark(ours, presets='laptop'), walls=Benchmark(walls, ('PointRooms',), None), curves=Benchmark(curves, methods=(), presets='laptop and ours'),
-    planners=Benchmark(planners), world=Benchmark(world, presets='ours'), precision=Benchmark(precision), samples=Benchmark(samples_of, presets='ours'), goals=Benchmark(goals_of, presets='ours'), weights=Benchmark(weights_of, presets='ours'),
+    planners=Benchmark(planners), world=Benchmark(world, presets='ours'), precision=Benchmark(precision, methods=None), samples=Benchmark(samples_of, presets='ours'), goals=Benchmark(goals_of, presets='ours'), weights=Benchmark(weights_of, presets='ours'),
     table1=Benchmark(table1, methods=None), table2=Benchmark(table2), table5=Benchmark(table5, tuple(REGIONS), None),
     fig5=Benchmark(fig5, ('FetchReach', 'FetchReach-Noise0.5', 'FetchReach-Noise1.0', 'FetchReach-Noise1.5'), None), fig6=Benchmark(fig6), fig7=Benchmark(fig7))
 

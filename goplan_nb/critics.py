@@ -16,10 +16,10 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import softplus
-from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, check_states, fit_scalers, in_range, pick_device
+from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, check_states, fit_scalers, in_range, nearest, pick_device
 from .data import later_step, sample
 from .losses import gaussian_loss, imitation_loss, td_target, value_loss
-from .nets import descend, frozen, load_optimiser, mlp, optimiser, optimiser_state, polyak, rows
+from .nets import PRECISIONS, choose_precision, descend, frozen, load_optimiser, mlp, optimiser, optimiser_state, polyak, products, rows
 
 # %% ../nbs/25_critics.ipynb #a5064bbf
 @dataclass(frozen=True)
@@ -38,9 +38,11 @@ class CriticConfig:
     delay:int=2            # critic steps per actor step; TD3
     target_rate:float=.005 # share of the new weights in the target networks, per actor step; TD3
     scaler_floor:float=.05 # least deviation when standardising, raw units; GOPlan's released code
+    precision:str='float32'# of the products while learning: auto, float32, bfloat16 or rounded; GOPlan's released code float32
 
     # differs: the released code of g-TD3-BC never relabels, by the default of a function; without it sparse goals teach little
     def __post_init__(self):
+        nearest(self.precision, PRECISIONS, 'precision')
         in_range(self, relabel=(0, 1), gamma=(0, .9999), lr=(1e-12, inf), target_rate=(0, 1), scaler_floor=(0, inf),
             **{n: (1, inf) for n in ('updates', 'batch_size', 'critics', 'critic_hidden', 'critic_layers', 'actor_hidden', 'actor_layers', 'delay')})
 
@@ -64,7 +66,7 @@ class ActorCritic:
     ):
         self.task, self.config, self.seeds, self.step, self.updates = task, config, tuple(seeds), 0, config.updates
         device = pick_device(device)
-        self.device, self.dtype, self.rngs = device, dtype, Rngs(seeds, device, dtype)
+        self.device, self.dtype, self.rngs, self.precision = device, dtype, Rngs(seeds, device, dtype), choose_precision(config.precision, device)
         nets = dict(actor=self.make_actor(), critic=self.make_critic())
         self.nets = nn.ModuleDict(nets | {f'target_{n}': frozen(nets[n]) for n in self.targets})
         self.optimisers = {n: optimiser(net, config.lr) for n, net in nets.items()}
@@ -126,10 +128,10 @@ def update(self:ActorCritic,
     "One step of the critic; every `delay` steps one of the actor and of the slow copies."
     b = self.scaled(batch)
     self.step += 1
-    losses, metrics = self.critic_loss(b, *more)
+    with products(self.precision): losses, metrics = self.critic_loss(b, *more)
     descend(self.optimisers['critic'], losses)
     if self.step%self.config.delay==0:
-        losses, found = self.actor_loss(b)
+        with products(self.precision): losses, found = self.actor_loss(b)
         descend(self.optimisers['actor'], losses)
         metrics |= found
         for n in self.targets: polyak(self.nets[f'target_{n}'], self.nets[n], self.config.target_rate)
@@ -184,14 +186,14 @@ def state_dict(self:ActorCritic)->dict: # tensors and plain numbers, nested
     "Everything that a bit-identical continuation needs."
     return dict(step=self.step, rngs=self.rngs.state(), nets=dict(self.nets.state_dict()),
         optimisers={n: optimiser_state(o) for n, o in self.optimisers.items()},
-        state_scaler=vars(self.state_scaler), goal_scaler=vars(self.goal_scaler))
+        state_scaler=vars(self.state_scaler), goal_scaler=vars(self.goal_scaler), precision=PRECISIONS.index(self.precision))
 
 @patch
 def load_state_dict(self:ActorCritic,
     state:dict, # from `state_dict`; without 'optimisers' Adam starts afresh
 )->None:
     "Continue from a `state_dict`."
-    self.step = state['step']
+    self.step, self.precision = state['step'], PRECISIONS[state['precision']]   # goes on as it began
     self.rngs.load(state['rngs'])
     self.nets.load_state_dict(state['nets'])
     for n, o in self.optimisers.items(): load_optimiser(o, state.get('optimisers', {}).get(n, {}))

@@ -12,10 +12,10 @@ from math import inf
 import torch
 from fastcore.basics import patch
 from torch import Tensor
-from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, check_states, fit_scalers, in_range, pick_device
+from .core import BadInput, Batch, Episodes, Rngs, Scaler, Task, check_states, fit_scalers, in_range, nearest, pick_device
 from .data import sample
 from .losses import imitation_loss
-from .nets import descend, load_optimiser, mlp, optimiser, optimiser_state, rows
+from .nets import PRECISIONS, choose_precision, descend, load_optimiser, mlp, optimiser, optimiser_state, products, rows
 
 # %% ../nbs/22_imitation.ipynb #eb1639b9
 @dataclass(frozen=True)
@@ -27,8 +27,10 @@ class ImitationConfig:
     hidden:int=256        # units in each of three hidden layers; WGCSL repository
     lr:float=5e-4         # Adam; WGCSL repository
     scaler_floor:float=.05# least deviation when standardising, raw units; GOPlan's released code
+    precision:str='float32' # of the products while learning: auto, float32, bfloat16 or rounded; published code float32
 
     def __post_init__(self):
+        nearest(self.precision, PRECISIONS, 'precision')
         in_range(self, relabel=(0, 1), updates=(1, inf), batch_size=(1, inf), hidden=(1, inf), lr=(1e-12, inf),
             scaler_floor=(0, inf))
 
@@ -52,7 +54,7 @@ class Imitation:
     ):
         self.task, self.config, self.seeds, self.step, self.updates = task, config, tuple(seeds), 0, config.updates
         device = pick_device(device)
-        self.device, self.dtype, self.rngs = device, dtype, Rngs(seeds, device, dtype)
+        self.device, self.dtype, self.rngs, self.precision = device, dtype, Rngs(seeds, device, dtype), choose_precision(config.precision, device)
         self.net = mlp(self.rngs, (task.d_s+task.d_g, *[config.hidden]*3, task.d_a))
         self.optimiser = optimiser(self.net, config.lr)
         self.state_scaler, self.goal_scaler = (Scaler.unit(d, device, dtype) for d in (task.d_s, task.d_g))
@@ -99,7 +101,7 @@ def update(self:Imitation,
     batch:Batch,         # raw units, (S, B, ...)
 )->dict[str,Tensor]:     # 'policy/loss', (S,)
     "One step down the squared error of the actions."
-    losses = imitation_loss(self.policy(batch.observations, batch.goals), batch.actions)
+    with products(self.precision): losses = imitation_loss(self.policy(batch.observations, batch.goals), batch.actions)
     descend(self.optimiser, losses)
     self.step += 1
     return {'policy/loss': losses.detach()}
@@ -117,14 +119,14 @@ def learn(self:Imitation,
 def state_dict(self:Imitation)->dict: # tensors and plain numbers, nested
     "Everything that a bit-identical continuation needs."
     return dict(step=self.step, rngs=self.rngs.state(), net=dict(self.net.state_dict()), optimiser=optimiser_state(self.optimiser),
-        state_scaler=vars(self.state_scaler), goal_scaler=vars(self.goal_scaler))
+        state_scaler=vars(self.state_scaler), goal_scaler=vars(self.goal_scaler), precision=PRECISIONS.index(self.precision))
 
 @patch
 def load_state_dict(self:Imitation,
     state:dict, # from `state_dict`; without 'optimiser' Adam starts afresh
 )->None:
     "Continue from a `state_dict`."
-    self.step = state['step']
+    self.step, self.precision = state['step'], PRECISIONS[state['precision']]   # goes on as it began
     self.rngs.load(state['rngs'])
     self.net.load_state_dict(state['net'])
     load_optimiser(self.optimiser, state.get('optimiser', {}))

@@ -13,11 +13,11 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
-from .core import Batch, Episodes, Scaler, Task, fit_scalers, in_range
+from .core import Batch, Episodes, Scaler, Task, fit_scalers, in_range, nearest
 from .critics import ActorCritic
 from .data import gather, pick
 from .losses import gaussian_loss
-from .nets import descend, mlp, optimiser, rows
+from .nets import PRECISIONS, descend, mlp, optimiser, products, rows
 
 # %% ../nbs/26_quasimetric.ipynb #a70cf157
 def covered(
@@ -81,10 +81,12 @@ class QRLConfig:
     price_lr:float=1e-2     # Adam, multiplier; QRL
     actor_lr:float=3e-5     # Adam, actor; QRL
     scaler_floor:float=.05  # least deviation when standardising, raw units; GOPlan's released code
+    precision:str='float32' # of the perceptrons' products while learning: auto, float32, bfloat16 or rounded; QRL float32
 
     # differs: layers start as `torch.nn` does, QRL has Xavier weights and no bias at first; states are standardised; futures are uniform
     # over the rest of the episode, QRL's are geometric; the actor is a mean with one deviation for all states, QRL's deviation is a network's output
     def __post_init__(self):
+        nearest(self.precision, PRECISIONS, 'precision')
         least = dict(updates=1, batch_size=2, critics=1, hidden=1, layers=0, latent=1, projector_layers=0, components=1, intervals=1, actor_hidden=1,
             actor_layers=1, offset=0, beta=1e-6, allowed=0, price=1e-6, dynamics=0, imitation=0, lr=1e-12, price_lr=1e-12, actor_lr=1e-12, scaler_floor=0)
         in_range(self, **{name: (low, inf) for name, low in least.items()})
@@ -213,10 +215,10 @@ def update(self:QRL,
     "One step of the quasimetrics, of the multiplier and of the actor."
     b = self.scaled(batch)
     self.step += 1
-    losses, over, metrics = self.critic_loss(b)
+    with products(self.precision): losses, over, metrics = self.critic_loss(b)
     descend(self.optimisers['critic'], losses)
     descend(self.optimisers['price'], self.price_loss(over))
-    losses, found = self.actor_loss(b)
+    with products(self.precision): losses, found = self.actor_loss(b)
     descend(self.optimisers['actor'], losses)
     return {k: v.detach() for k, v in (metrics|found).items()}
 

@@ -117,6 +117,8 @@ FIGURES = {'gemm-float32': Figure('GFLOPS'), 'gemm-bfloat16': Figure('GFLOPS'),
     'act': Figure('actions/s', 2350., least=10_000.), 'sample': Figure('batches/s', 1480., least=9000.),
     'bc': Figure('updates/s', 310., times=1.), 'gcsl': Figure('updates/s', 288., times=1.), 'wgcsl': Figure('updates/s', 48., times=1.5),
     'geaw': Figure('updates/s', 54., times=1.5), 'td3bc': Figure('updates/s', 41., times=1.5), 'crl': Figure('updates/s', 7.7, times=1.5),
+    'wgcsl-bfloat16': Figure('updates/s', 48., times=1.5), 'geaw-bfloat16': Figure('updates/s', 54., times=1.5),
+    'td3bc-bfloat16': Figure('updates/s', 41., times=1.5), 'crl-bfloat16': Figure('updates/s', 7.7, times=1.5),
     'reach-47': Figure('s', 290., most=60.), 'memory': Figure('GB', 6., most=1.5)}
 
 class Work(NamedTuple):
@@ -219,10 +221,11 @@ def sample_work(device:torch.device, batch_size:int=512)->Work:
         return 1.
     return Work(run, Needs(0.))
 
-def rival_work(method:str, device:torch.device)->Work:
+def rival_work(method:str, device:torch.device, precision:str='float32')->Work:
     "Updates of another method, sampling included."
     task = get_task('FetchReach')
-    agent = method_class(method)(task, replace(preset(method, 'paper'), batch_size=1024 if method=='crl' else 512), (0,), device)
+    config = replace(preset(method, 'paper'), batch_size=1024 if method=='crl' else 512, precision=precision)
+    agent = method_class(method)(task, config, (0,), device)
     data = random_episodes(task, 2000, device)
     agent.prepare(data)
     learn = lambda: (agent.learn(data), 1.)[1]
@@ -241,7 +244,8 @@ def works(
         'plan-64-ours': lambda: plan_work(OURS, device, 64, True), 'reanalysis': lambda: reanalysis_work(paper, device),
         'reanalysis-ours': lambda: reanalysis_work(OURS, device, counted=True), 'act': lambda: act_work(device), 'sample': lambda: sample_work(device)}
     makers |= {m: lambda m=m: rival_work(m, device) for m in ('bc', 'gcsl', 'wgcsl', 'geaw', 'td3bc', 'crl')}
-    notes = {} if choose_precision('auto', device)=='bfloat16' else {'gemm-bfloat16': 'this device has no fast products in bfloat16'}
+    makers |= {f'{m}-bfloat16': lambda m=m: rival_work(m, device, 'bfloat16') for m in ('wgcsl', 'geaw', 'td3bc', 'crl')}
+    notes = {} if choose_precision('auto', device)=='bfloat16' else {n: 'this device has no fast products in bfloat16' for n in makers if n.endswith('bfloat16')}
     return {n: makers[n] for n in names if n in makers and n not in notes}, {n: t for n, t in notes.items() if n in names}
 
 # %% ../nbs/43_speed.ipynb #ce82ebd8
@@ -330,7 +334,7 @@ def row(
         verdict=verdict(f, value, peak))
 
 # %% ../nbs/43_speed.ipynb #7518a702
-ROUNDED = ('gemm-bfloat16', 'pretrain', 'plan', 'reanalysis')  # figures whose products may be rounded begin so; acting and the rivals stay in float32
+ROUNDED = ('gemm-bfloat16', 'pretrain', 'plan', 'reanalysis')  # figures whose products may be rounded begin so or end in -bfloat16; acting stays in float32
 
 def peaks_of(
     name:str,     # of `FIGURES`
@@ -338,7 +342,7 @@ def peaks_of(
     values:dict[str,list[float]], # measured rates: gemm-float32 and, where the device is fast at it, gemm-bfloat16; one per round
 )->list[float]:   # in the figure's unit, one per round
     "The best that the machine could do, by what the figure is allowed to use."
-    mixed = name!='pretrain-float32' and name.startswith(ROUNDED)
+    mixed = name!='pretrain-float32' and name.startswith(ROUNDED) or name.endswith('-bfloat16')
     plain = values['gemm-float32']
     return [best_possible(needs, a, b) for a, b in zip(plain, mixed and values.get('gemm-bfloat16') or [None]*len(plain))]
 

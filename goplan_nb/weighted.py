@@ -13,11 +13,11 @@ from math import inf
 import numpy as np, torch
 from fastcore.basics import patch
 from torch import Tensor
-from .core import Batch, Episodes, Task, in_range
+from .core import Batch, Episodes, Task, in_range, nearest
 from .data import gather, pick
 from .imitation import Imitation
 from .losses import exp_weight, imitation_loss, td_target
-from .nets import descend, frozen, load_optimiser, mlp, optimiser, optimiser_state, polyak
+from .nets import PRECISIONS, descend, frozen, load_optimiser, mlp, optimiser, optimiser_state, polyak, products
 
 # %% ../nbs/24_weighted.ipynb #0e307b4d
 @dataclass(frozen=True)
@@ -44,8 +44,10 @@ class WeightedConfig:
     polyak_rate:float=.1    # share of the new weights in the targets; WGCSL repository
     polyak_every:int=10     # updates between two such steps; WGCSL repository: 1 to 20, by task
     scaler_floor:float=.05  # least deviation when standardising, raw units; GOPlan's released code
+    precision:str='float32' # of the products while learning: auto, float32, bfloat16 or rounded; WGCSL repository float32
 
     def __post_init__(self):
+        nearest(self.precision, PRECISIONS, 'precision')
         share, positive, any_ = (0, 1), (1e-12, inf), (0, inf)
         in_range(self, relabel=share, restored=share, gamma=(0, .9999), beta=any_, cap=(1e-12, None), percentile=(0, 100), percentile_step=positive,
             below=share, queue=(1, inf), critics=(1, inf), doubt=any_, expectile=(.01, .99), updates=(1, inf), batch_size=(1, inf),
@@ -251,14 +253,15 @@ def update(self:Weighted,
     "One step of the policy down the weighted error, then one of the critics."
     c, scale = self.config, lambda b, s: torch.cat([self.state_scaler(s), self.goal_scaler(b.goals)], -1)
     sg, s2g = scale(batch, batch.observations), scale(batch, batch.next_observations)
-    here, nothing = self.net(sg).tanh(), torch.zeros_like(batch.rewards)
-    w = self.weights(*(self.advantages(sg, s2g, batch.rewards, here.detach()) if c.judged else (nothing, nothing)), delays)
-    losses = imitation_loss(here, batch.actions, w)
-    descend(self.optimiser, losses)
-    metrics = {'policy/loss': losses.detach(), 'weight/mean': w.mean(-1), 'weight/greatest': w.amax(-1)}
-    if c.judged:
-        sg, s2g = scale(judged, judged.observations), scale(judged, judged.next_observations)
-        metrics['critic/loss'], metrics['critic/target'] = self._teach(sg, s2g, judged.actions, judged.rewards)
+    with products(self.precision):
+        here, nothing = self.net(sg).tanh(), torch.zeros_like(batch.rewards)
+        w = self.weights(*(self.advantages(sg, s2g, batch.rewards, here.detach()) if c.judged else (nothing, nothing)), delays)
+        losses = imitation_loss(here, batch.actions, w)
+        descend(self.optimiser, losses)
+        metrics = {'policy/loss': losses.detach(), 'weight/mean': w.mean(-1), 'weight/greatest': w.amax(-1)}
+        if c.judged:
+            sg, s2g = scale(judged, judged.observations), scale(judged, judged.next_observations)
+            metrics['critic/loss'], metrics['critic/target'] = self._teach(sg, s2g, judged.actions, judged.rewards)
     self.step += 1
     return metrics
 

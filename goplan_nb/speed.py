@@ -10,7 +10,7 @@ __all__ = ['FIGURES', 'COLUMNS', 'ROUNDED', 'STUDIES', 'forward', 'learned', 'Ne
            'speed_text', 'study_work', 'scaling', 'scaling_figure']
 
 # %% ../nbs/43_speed.ipynb #09a014dc
-import os, resource, subprocess, sys, tempfile, time
+import os, subprocess, sys, tempfile, time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf, nan
@@ -291,6 +291,12 @@ def slowest_reach(
     return max(seconds_to_reach(data, GOPlan(task, OURS, (s,), device)) for s in seeds)
 
 # %% ../nbs/43_speed.ipynb #c8df8fe6
+# a small process between this one and the training, for Linux counts to a child what its parent held when it was born
+_WATCH = '''import resource, subprocess, sys
+ended = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(ended)'''
+
 def train_memory(
     task:str='FetchPush',
     transitions:int=2_000_000,
@@ -302,12 +308,9 @@ def train_memory(
         save_episodes(file, random_episodes(task, transitions//task.horizon), dict(task=task.name, behaviour='invented'))
         command = [sys.executable, '-c', 'import sys; from goplan_nb.cli import main; sys.exit(main())', 'train', 'goplan', task.name,
             '--data', str(file), '--out', str(Path(folder)/'run'), '--preset', 'paper', '--updates', '4', '--evaluate-episodes', '1', '--device', 'cpu']
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        words = child.stderr.read().decode(errors='replace')
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode: raise RuntimeError(f'goplan train ended with {child.returncode}: {words.strip().splitlines()[-1]}')
-    return used.ru_maxrss*(1 if sys.platform=='darwin' else 1024)/1e9   # macOS counts bytes, Linux kilobytes
+        child = subprocess.run([sys.executable, '-c', _WATCH, *command], capture_output=True, text=True, errors='replace')
+    if child.returncode: raise RuntimeError(f'goplan train ended with {child.returncode}: {child.stderr.strip().splitlines()[-1]}')
+    return int(child.stdout.split()[-1])*(1 if sys.platform=='darwin' else 1024)/1e9   # macOS counts bytes, Linux kilobytes
 
 # %% ../nbs/43_speed.ipynb #a632bcda
 COLUMNS = ['figure', 'value', 'unit', 'reference', 'ratio', 'demanded', 'fraction_of_peak']

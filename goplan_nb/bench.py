@@ -7,7 +7,7 @@ __all__ = ['ARMS_OF', 'PLANS', 'HERE', 'FOLDER', 'ENGINES', 'ROWS', 'BENCHMARKS'
            'fig2_table', 'Cell', 'cell_rows', 'run_cell', 'work', 'Job', 'reached', 'local', 'node_work', 'on_ray',
            'finished', 'run_cells', 'Ask', 'source', 'budget', 'arms_of', 'cells_of', 'table1', 'table5', 'walls',
            'table2', 'fig5', 'fig6', 'fig7', 'ours', 'planners', 'world', 'precision', 'samples_of', 'goals_of',
-           'weights_of', 'curves', 'Benchmark', 'bench_names', 'allowed_tasks', 'check_ask', 'bench']
+           'weights_of', 'fresh', 'curves', 'Benchmark', 'bench_names', 'allowed_tasks', 'check_ask', 'bench']
 
 # %% ../nbs/42_bench.ipynb #6c679807
 import hashlib, json, os, shutil, subprocess, sys, tempfile, time
@@ -157,6 +157,7 @@ class Cell:
     variant:str=''          # what differs from the preset, in a word
     places:bool=False       # whether rows tell where the object ended and where the goal was
     curve_episodes:int=25   # per seed and way of acting, each time that it is looked at on the way
+    first:int=0             # number of the first start
 
     @property
     def name(self)->str:    # of its files
@@ -167,6 +168,7 @@ class Cell:
         run = dict(method=self.method, variant=self.variant, task=self.task, preset=self.preset, seeds=self.seeds, config=config_dict(self.config),
             data=dict(name=self.data, sha256=sha256), arms=self.arms, worlds=self.worlds, episodes=self.episodes, places=self.places)
         if self.curve_episodes!=25: run['curve_episodes'] = self.curve_episodes
+        if self.first: run['first'] = self.first
         if plans := {p: vars(PLANS[p]) for arm in self.arms if (p := arm.partition(':')[2])}: run['plans'] = plans
         return json.loads(json.dumps(run))
 
@@ -184,7 +186,7 @@ def cell_rows(
     R, last = returns(task, seen), last_reward(task, seen)
     S, n = R.shape
     rows = pd.DataFrame(dict(arm=arm, world=world if world!=job['task'] else '', noise=noise or None, seed=np.repeat(job['seeds'], n), step=step,
-        episode=np.tile(np.arange(n), S), metric='return', value=R.flatten().int().numpy(), last=last.flatten().int().numpy()))
+        episode=np.tile(job.get('first', 0)+np.arange(n), S), metric='return', value=R.flatten().int().numpy(), last=last.flatten().int().numpy()))
     if job['places']:
         for what, x in (('end', task.achieved_goal(seen.observations[..., -1, :])), ('goal', seen.goals)):
             for i, axis in enumerate('xyz'[:task.d_g]): rows[f'{what}_{axis}'] = x[..., i].flatten().double().numpy().round(3)
@@ -210,7 +212,7 @@ def run_cell(
         if planned:
             agent.config = replace(agent.config, plan=PlanConfig(**job['plans'][planned]))
             if agent.config.plan.needs_error: agent.error = agent.measure(data.to(agent.device, agent.dtype))   # training measures only what its own planner needs
-        look = lambda world, noise: evaluate_in_world(agent, job['episodes']) if kind=='world' else evaluate(agent, get_task(world), job['episodes'], kind, action_noise=noise)
+        look = lambda world, noise: evaluate_in_world(agent, job['episodes']) if kind=='world' else evaluate(agent, get_task(world), job['episodes'], kind, action_noise=noise, first=job.get('first', 0))
         parts += [cell_rows(job, arm, world, noise, look(world, noise), agent.step) for world, noise in job['worlds']]
     rows = pd.concat(parts, ignore_index=True)
     known = {n: run['versions'][n] for n in ('torch', 'mujoco')} | ({'products': agent.precision} if hasattr(agent, 'precision') else {})
@@ -596,6 +598,10 @@ def weights_of(ask:Ask)->list[Cell]:
     "How much may a lucky action count? `ours` with other greatest weights; the same cells with its own are in table1."
     return [c for cap in (3., 10.) for c in cells_of('weights', replace(ask, preset=('ours',)), ask.tasks or ('PointRooms', 'SawyerReach', 'FetchPush-s', 'FetchPick-s'), ('goplan',), variant=f'cap{cap:.0f}', change=lambda c: replace(c, prior=replace(c.prior, weight_cap=cap)))]
 
+def fresh(ask:Ask)->list[Cell]:
+    "Table 1 from starts that nobody had looked at when the numbers of `ours` were chosen, those from 1000 on; take other seeds, too."
+    return cells_of('fresh', ask, ask.tasks or ROWS, ask.methods or tuple(METHODS), first=1000)
+
 def curves(ask:Ask)->list[Cell]:
     "How priors learn: the raw and the averaged generator, the mixture of `ours`, and two regressions beside them; 12,000 updates of the first stage, looked at every 2,000."
     def only(c, **prior): return replace(c, iterations=0, pretrain_updates=c.updates, prior=replace(c.prior, **prior))
@@ -616,7 +622,7 @@ class Benchmark:
 BENCHMARKS:dict[str,Benchmark] = dict(
     ours=Benchmark(ours, presets='laptop'), walls=Benchmark(walls, ('PointRooms',), None), curves=Benchmark(curves, methods=(), presets='laptop and ours'),
     planners=Benchmark(planners), world=Benchmark(world, presets='ours'), precision=Benchmark(precision, methods=None), samples=Benchmark(samples_of, presets='ours'), goals=Benchmark(goals_of, presets='ours'), weights=Benchmark(weights_of, presets='ours'),
-    table1=Benchmark(table1, methods=None), table2=Benchmark(table2), table5=Benchmark(table5, tuple(REGIONS), None),
+    table1=Benchmark(table1, methods=None), fresh=Benchmark(fresh, methods=None), table2=Benchmark(table2), table5=Benchmark(table5, tuple(REGIONS), None),
     fig5=Benchmark(fig5, ('FetchReach', 'FetchReach-Noise0.5', 'FetchReach-Noise1.0', 'FetchReach-Noise1.5'), None), fig6=Benchmark(fig6), fig7=Benchmark(fig7))
 
 def bench_names()->tuple[str,...]: # fig2 has no cells

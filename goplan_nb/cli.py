@@ -311,7 +311,7 @@ class Demo:
 @dataclass
 class Bench:
     "Make a table or figure of the paper again: tidy CSV, report and table; the same command resumes, further tasks, methods and seeds add up."
-    name:Positional[str]               # table1, table2, table5, fig2, fig5, fig6, fig7, ours, curves, walls, planners, world, precision, samples, goals, weights
+    name:Positional[str]               # table1, table2, table5, fig2, fig5, fig6, fig7, ours, curves, walls, planners, world, precision, samples, goals, weights, fresh
     out:Path|None=None                 # folder; default runs/NAME
     tasks:tuple[str,...]|None=None     # rows: tasks or small sets (FetchPush-s); default: all of the table
     methods:tuple[str,...]|None=None   # default: all of the table

@@ -96,13 +96,15 @@ def evaluate(
     kind:str='policy',      # how to act: 'policy', 'sampled' (z ~ N), 'planner' (GOPlan2)
     track:Callable[[Iterable],Iterable]=iter, # wraps the steps: a progress bar
     action_noise:float=0.,  # standard deviation of the noise that the world adds to every action; Figure 5
+    first:int=0,            # number of the first start; 0 in all tables but `fresh`
 )->Episodes:                # (S, n, ...)
     "Episodes of the agent in the real world, from the same starts and goals for every method and seed."
     if episodes<1: raise BadInput(f'episodes is {episodes}; allowed: 1 and more')
+    if first<0: raise BadInput(f'first is {first}; allowed: 0 and more')
     task, known = task or agent.task, agent.task
     if (task.d_s, task.d_a, task.d_g)!=(known.d_s, known.d_a, known.d_g): raise BadInput(f'{task.name} has other widths than {known.name}, on which the agent was trained: {task.d_s}, {task.d_a}, {task.d_g} instead of {known.d_s}, {known.d_a}, {known.d_g}')
     if task.make is None: raise BadInput(f'{task.name} has no world to act in; allowed: a task with make=...')
-    seeds = [(TEST_SEED, i) for i in range(episodes)]
+    seeds = [(TEST_SEED, first+i) for i in range(episodes)]
     env = noisy(task, action_noise) if action_noise else task.make()
     return rollout(env, agent.actor(kind), seeds, len(agent.seeds), task.horizon, agent.device, track)
 

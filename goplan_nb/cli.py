@@ -317,10 +317,10 @@ class Bench:
     methods:tuple[str,...]|None=None   # default: all of the table
     seeds:tuple[int,...]|None=None     # trained side by side; default 0 1 2, fig2 and curves 0 to 4
     preset:tuple[str,...]|None=None    # one or more; each method runs under those that it has; default laptop, or what the benchmark is about
-    updates:int|None=None              # of every training, in all; default: 5000 with preset laptop or ours, curves 12000, else those of the preset
+    updates:int|None=None              # of every training, in all; default: 5000 with preset laptop or ours, curves 12000, fig2 6000, else those of the preset
     batch_size:int|None=None           # transitions per update; default: 256 with preset laptop or ours, else those of the preset
     data:str|None=None                 # 'benchmark', 'expert', 'random' (in data/, recorded if missing), or a path with {task}; default benchmark, fig5 random
-    episodes:int|None=None             # evaluated per seed; default 100, table5 200
+    episodes:int|None=None             # evaluated per seed; default 100, table5 200, world 30
     engine:str='local'                 # local (processes) or ray
     address:str=''                     # of a ray cluster; default: one of its own
     workers:int|None=None              # processes at a time; default: one per GPU, else one per core

@@ -196,7 +196,7 @@ def draw_scene(
     "What it would do, what it imagines, what happens."
     fig, (cloud, fan, outcome) = new_figure(3, width=3.2, height=3.)
     fig.set_layout_engine(None)                        # fitting the panels costs as much time as drawing them, so they have fixed places
-    fig.subplots_adjust(left=.06, right=.96, bottom=.28, top=.86, wspace=.3)
+    fig.subplots_adjust(left=.06, right=.96, bottom=.28, top=.86, wspace=.38)
     draw_cloud(cloud, scene)
     i = scene.task.goal_index[0]
     draw_fan(frame(fan, scene.task, low, high), scene.record, scene.plan.returns, scene.start, axes=(i, i+1))

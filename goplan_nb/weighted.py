@@ -44,7 +44,7 @@ class WeightedConfig:
     polyak_rate:float=.1    # share of the new weights in the targets; WGCSL repository
     polyak_every:int=10     # updates between two such steps; WGCSL repository: 1 to 20, by task
     scaler_floor:float=.05  # least deviation when standardising, raw units; GOPlan's released code
-    precision:str='float32' # of the products while learning: auto, float32, bfloat16 or rounded; WGCSL repository float32
+    precision:str='float32' # of the policy's products while learning: auto, float32, bfloat16 or rounded; WGCSL repository float32
 
     def __post_init__(self):
         nearest(self.precision, PRECISIONS, 'precision')
@@ -169,7 +169,7 @@ class Weighted(Imitation):
     ):
         super().__init__(task, config, seeds, device, dtype)
         if not config.judged: return
-        self.critic = mlp(self.rngs, (task.d_s+task.d_g+task.d_a, *[config.hidden]*3, 1), per_seed=config.critics)
+        self.critic = mlp(self.rngs, (task.d_s+task.d_g+task.d_a, *[config.hidden]*3, 1), per_seed=config.critics, exact=True)
         self.critic_optimiser = optimiser(self.critic, config.lr)
         self.target, self.critic_target = frozen(self.net), frozen(self.critic)
         lengths = dict(advantage=config.queue if config.percentile else 0, spread=10_000 if config.doubt else 0)

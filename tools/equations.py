@@ -19,33 +19,35 @@ def named(text):
         for n in filter(None, (a, b)): yield f'{kind.replace("Eqs", "Eq")} {n}'
 
 def functions():
-    "(module, name, its source) of everything exported."
+    "(module, name, how a notebook uses it, its source) of everything exported."
     for module in ORDER:
         path = PACKAGE/f'{module}.py'
         if not path.exists(): continue
         text = path.read_text(encoding='utf-8')
         for node in ast.parse(text).body:
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.endswith('Config'): yield module, node.name, ast.get_source_segment(text, node)
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.endswith('Config'):
+                method = isinstance(node, ast.FunctionDef) and node.args.args and node.args.args[0].arg=='self'
+                yield module, node.name, rf'\.{node.name}\b' if method else rf'\b{node.name}\b', ast.get_source_segment(text, node)
 
-def check_of(module, name):
-    "The lesson of a function, and the first line of a cell there that asserts something about it."
+def check_of(module, use):
+    "The lesson of a function, and the first line of a cell there that asserts something and uses it, by that pattern."
     for path in notebooks():
         if path.stem[3:]!=module: continue
         for c in cells(path):
             text = source(c)
             if c['cell_type']!='code' or '#| export' in text: continue
             lines = [l.strip() for l in text.split('\n') if re.match(r'\s*(test_\w+\(|assert |with expect_fail)', l)]
-            if not lines or not re.search(rf'\b{name}\b', text): continue
-            return path.stem, next((l for l in lines if re.search(rf'\b{name}\b', l)), lines[0])   # the line that names it, else the first of its cell
+            if not lines or not re.search(use, text): continue
+            return path.stem, next((l for l in lines if re.search(use, l)), lines[0])   # the line that names it, else the first of its cell
         return path.stem, ''
     return '', ''
 
 def rows():
     "(equation, what it says, module, function, lesson, check), by equation."
     found = {k: [] for k in SAYS}
-    for module, name, text in functions():
+    for module, name, use, text in functions():
         for key in dict.fromkeys(named(text)):
-            if key in found: found[key].append((module, name, *check_of(module, name)))
+            if key in found: found[key].append((module, name, *check_of(module, use)))
     return [(key, SAYS[key], *(one or ('', '', '', ''))) for key, ones in found.items() for one in (ones or [()])]
 
 def page():

@@ -81,7 +81,7 @@ class QRLConfig:
     price_lr:float=1e-2     # Adam, multiplier; QRL
     actor_lr:float=3e-5     # Adam, actor; QRL
     scaler_floor:float=.05  # least deviation when standardising, raw units; GOPlan's released code
-    precision:str='float32' # of the perceptrons' products while learning: auto, float32, bfloat16 or rounded; QRL float32
+    precision:str='float32' # of the actor's products while learning: auto, float32, bfloat16 or rounded; QRL float32
 
     # differs: layers start as `torch.nn` does, QRL has Xavier weights and no bias at first; states are standardised; futures are uniform
     # over the rest of the episode, QRL's are geometric; the actor is a mean with one deviation for all states, QRL's deviation is a network's output
@@ -121,7 +121,7 @@ class QRL(ActorCritic):
 def make_critic(self:QRL)->nn.Module:
     "Encoder, projector and latent dynamics of K quasimetrics per seed, and the mix of their components."
     c, t = self.config, self.task
-    net = lambda d_in, layers, d_out: mlp(self.rngs, (d_in, *[c.hidden]*layers, d_out), per_seed=c.critics)
+    net = lambda d_in, layers, d_out: mlp(self.rngs, (d_in, *[c.hidden]*layers, d_out), per_seed=c.critics, exact=True)   # a step is a small part of a distance
     nets = nn.ModuleDict(dict(encoder=net(t.d_s, c.layers, c.latent), projector=net(c.latent, c.projector_layers, c.components*c.intervals),
         dynamics=net(c.latent+t.d_a, c.layers, c.latent)))
     with torch.no_grad(): nets['dynamics'][-1].weight.zero_(); nets['dynamics'][-1].bias.zero_()   # at first nothing moves

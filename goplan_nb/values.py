@@ -120,9 +120,9 @@ class GCIVL(ValueLearner):
 
 @patch
 def make_critic(self:GCIVL)->nn.Module:
-    "K values per seed."
+    "K values per seed; exact, for their differences stand in an exponent."
     c, t = self.config, self.task
-    return nn.ModuleDict(dict(v=mlp(self.rngs, (t.d_s+t.d_g, *[c.critic_hidden]*c.critic_layers, 1), per_seed=c.critics)))
+    return nn.ModuleDict(dict(v=mlp(self.rngs, (t.d_s+t.d_g, *[c.critic_hidden]*c.critic_layers, 1), per_seed=c.critics, exact=True)))
 
 # %% ../nbs/27_values.ipynb #5c935479
 @patch

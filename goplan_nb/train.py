@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['METHODS', 'FIXED', 'KINDS', 'LEFT', 'COLUMNS', 'method_class', 'load_plugins', 'presets_of', 'preset', 'train',
            'evaluate', 'summary', 'flatten', 'nest', 'save_checkpoint', 'load_checkpoint', 'config_dict', 'config_from',
-           'make_agent', 'read_run', 'identity', 'load_agent', 'commit', 'differing', 'describe', 'open_run', 'Log',
-           'open_log', 'train_run']
+           'sources', 'make_agent', 'read_run', 'identity', 'load_agent', 'commit', 'differing', 'describe', 'open_run',
+           'Log', 'open_log', 'train_run']
 
 # %% ../nbs/23_train.ipynb #1296d5da
 import csv, hashlib, json, os, subprocess, sys
@@ -19,6 +19,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from numbers import Integral
 from pathlib import Path
+from fastcore.docments import docments
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors, save as save_tensors
 from torch import Tensor
@@ -191,6 +192,14 @@ def config_from(
         if not isinstance(x, kinds) or f.type in (int, float) and isinstance(x, bool): raise TypeError(f'{f.name} is {x!r:.40}; allowed: {f.type.__name__}')
         return x
     return type(example)(**{f.name: value(f) for f in fields(example) if f.name in stored})
+
+# %% ../nbs/23_train.ipynb #1bd1efb8
+def sources(
+    config:object, # a frozen dataclass, perhaps with others inside
+)->dict[str,str]:  # 'prior|beta' -> its comment, '' where there is none; the keys of `flatten(config_dict(config))`
+    "What every number of a config means, and where it comes from."
+    said = {k: v for cls in type(config).__mro__[::-1] if is_dataclass(cls) for k, v in docments(cls).items() if v}
+    return flatten({f.name: sources(getattr(config, f.name)) if is_dataclass(getattr(config, f.name)) else said.get(f.name, '') for f in fields(config)})
 
 # %% ../nbs/23_train.ipynb #819d661c
 def make_agent(

@@ -5,6 +5,7 @@
 # %% ../nbs/16_data.ipynb #fe8e6481
 from __future__ import annotations
 import hashlib, json, math, os, re, secrets, struct, time, zipfile
+from collections.abc import Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path

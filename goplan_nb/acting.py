@@ -52,7 +52,7 @@ def fold_scalers(
 class FastPolicy:
     "One seed's policy as bare matrix products: raw units in, actions out."
     layers:tuple[tuple[Tensor,Tensor],...] # weight (d_out, d_in) and bias (d_out,) of each
-    ways:int=1                             # how many answers the last layer holds, each with its logit in front; the likeliest one acts
+    ways:int=0                             # how many answers the last layer holds, each with its logit in front; the likeliest one acts; 0: one answer, no logit
 
     def __call__(self,
         observations:Tensor, # raw units, (..., d_s): one state or many
@@ -62,7 +62,7 @@ class FastPolicy:
         x = torch.cat([observations, goals], -1)
         for weight, bias in self.layers[:-1]: x = linear(x, weight, bias).relu_()
         x = linear(x, *self.layers[-1])
-        if self.ways>1:
+        if self.ways:
             answers = x.unflatten(-1, (self.ways, -1))
             best = answers[..., :1].argmax(-2, keepdim=True)
             x = answers[..., 1:].gather(-2, best.expand(*best.shape[:-1], answers.shape[-1]-1)).squeeze(-2)
@@ -94,8 +94,12 @@ def fast_policy(
     weight, bias = chain[0]
     policy, known = agent.prior.policy if isinstance(agent, GOPlan) else None, agent.task.d_s+agent.task.d_g
     if isinstance(policy, GAN): bias = bias+weight[known:known+policy.config.switches].sum(0)   # without noise every switch is 1
-    chain[0] = fold_scalers(weight, bias, agent.state_scaler, agent.goal_scaler)
-    ways = policy.config.components if isinstance(policy, Mixture) else 1
+    chain[0] = weight, bias = fold_scalers(weight, bias, agent.state_scaler, agent.goal_scaler)
+    if policy is not None and agent.config.show_goal and agent.task.shown_index:       # entries that are always the goal: their weights become the goal's
+        shown, goal = slice(*agent.task.shown_index), slice(agent.task.d_s, known)
+        weight[goal] += weight[shown]
+        weight[shown] = 0
+    ways = policy.config.components if isinstance(policy, Mixture) else 0
     return FastPolicy(tuple((w.T.to(agent.dtype).contiguous(), b.to(agent.dtype)) for w, b in chain), ways)
 
 # %% ../nbs/36_acting.ipynb #b4d79012
@@ -114,8 +118,8 @@ def onnx_graph(
         weights += [numpy_helper.from_array(x.float().cpu().numpy(), name) for name, x in zip(names, pair)]
         nodes.append(helper.make_node('Gemm', [f'x{i}', *names], [f'y{i}'], transB=1))
         if i<last: nodes.append(helper.make_node('Relu', [f'y{i}'], [f'x{i+1}']))
-    width, answer = len(policy.layers[-1][1])//policy.ways-(policy.ways>1), f'y{last}'
-    if policy.ways>1:
+    width, answer = len(policy.layers[-1][1])//max(policy.ways, 1)-(policy.ways>0), f'y{last}'
+    if policy.ways:
         numbers = dict(shape=[-1, policy.ways, 1+width], cut=[1, width], wide=[1, 1, width], one=[1])
         weights += [numpy_helper.from_array(np.array(x, np.int64), name) for name, x in numbers.items()]
         for op, inputs, outputs, how in (('Reshape', [answer, 'shape'], ['answers'], {}), ('Split', ['answers', 'cut'], ['logits', 'means'], dict(axis=2)),
@@ -142,5 +146,6 @@ def export_onnx(
     policy, task, rngs = fast_policy(agent, seed), agent.task, Rngs([0], agent.device, agent.dtype)
     s, g = (scaler.inverse(rngs.normal(1000, d)) for scaler, d in ((agent.state_scaler, task.d_s), (agent.goal_scaler, task.d_g)))
     model, S = onnx_graph(policy, task.d_s, task.d_g, notes), len(agent.seeds)
+    gap = (policy(s[0], g[0])-agent.act(s.expand(S, -1, -1), g.expand(S, -1, -1))[seed]).abs().max().item()   # first, for a file that is wrong should not stay
     with replacing(Path(path)) as temporary: temporary.write_bytes(model.SerializeToString())
-    return (policy(s[0], g[0])-agent.act(s.expand(S, -1, -1), g.expand(S, -1, -1))[seed]).abs().max().item()
+    return gap

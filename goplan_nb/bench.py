@@ -650,7 +650,7 @@ def check_ask(
         if not values: raise BadInput(f'--{what}s is empty; allowed: {", ".join(allowed)}')
         for v in values: nearest(v, allowed, f'{what} of {name}')
         if len(set(values))<len(values): raise BadInput(f'--{what}s {" ".join(values)}: allowed is each only once')
-    if not ask.seeds or len(set(ask.seeds))<len(ask.seeds) or not all(0<=s<2**63 for s in ask.seeds): raise BadInput(f'--seeds {tuple(ask.seeds)}: allowed are different numbers from 0 to 2**63-1')
+    if not ask.seeds or len(set(ask.seeds))<len(ask.seeds) or not all(0<=s<2**32 for s in ask.seeds): raise BadInput(f'--seeds {tuple(ask.seeds)}: allowed are different numbers from 0 to 2**32-1')
     for number in ('updates', 'batch_size', 'episodes'):
         value = getattr(ask, number)
         if value is not None and value<1: raise BadInput(f'--{number.replace("_", "-")} {value}: allowed are numbers from 1')

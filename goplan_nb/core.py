@@ -9,7 +9,7 @@ __all__ = ['Env', 'Task', 'BadInput', 'Episodes', 'combine', 'Scaler', 'fit_scal
 # %% ../nbs/00_core.ipynb #7016227e
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
 from numbers import Integral
 from typing import NamedTuple, Protocol
@@ -43,11 +43,13 @@ class Task:
     tolerance:float            # greatest distance that counts as success, in goal units
     make:Callable[...,Env]     # `make(workers=None)` -> an `Env` of the real task
     horizon:int=50             # actions per episode, T
+    shown_index:tuple[int,int]|None=None # first and one-past-last entry where an observation repeats the episode's goal; `None`: nowhere
 
     def __post_init__(self):
         first, end = self.goal_index
         if not (0<=first<end<=self.d_s and end-first==self.d_g): raise BadInput(f'{self.name}: goal_index {self.goal_index}, observations {self.d_s} and goals {self.d_g} wide; allowed: neighbouring entries of the observation, as many as a goal has')
         if not (self.d_a>=1 and self.tolerance>=0 and self.horizon>=1): raise BadInput(f'{self.name}: d_a {self.d_a}, tolerance {self.tolerance}, horizon {self.horizon}; allowed: 1 and more, 0 and more, 1 and more')
+        if self.shown_index and not (0<=self.shown_index[0]<self.shown_index[1]<=self.d_s and self.shown_index[1]-self.shown_index[0]==self.d_g): raise BadInput(f'{self.name}: shown_index {self.shown_index}; allowed: neighbouring entries of the observation, as many as a goal has')
 
 # %% ../nbs/00_core.ipynb #801c1374
 @patch
@@ -140,10 +142,11 @@ def fit(cls:Scaler,
     x:Tensor,          # raw values, (..., d)
     floor:float=.05,   # jitter whose variance is added, raw units; released code, utils of its sampler
 )->Scaler:
-    "Mean and standard deviation of `x` over all but the last axis, with sqrt(std^2 + floor^2) as the deviation."
+    "Mean and standard deviation of `x` over all but the last axis, with sqrt(std^2 + floor^2) as the deviation; what never changes keeps its unit."
     flat = x.reshape(-1, x.shape[-1]).double()
     if not len(flat): raise BadInput(f'no values to standardise: shape {tuple(x.shape)}; allowed: at least one row')
-    return cls(flat.mean(0).to(x.dtype), (flat.var(0, unbiased=False)+floor**2).sqrt().to(x.dtype))
+    std = (flat.var(0, unbiased=False)+floor**2).sqrt()
+    return cls(flat.mean(0).to(x.dtype), torch.where(std>0, std, 1.).to(x.dtype))
 
 # %% ../nbs/00_core.ipynb #c80d22b2
 @patch(cls_method=True)
@@ -157,11 +160,15 @@ def unit(cls:Scaler,
 
 def fit_scalers(
     data:Episodes,   # (N, ...)
+    task:Task,       # says what was achieved
     floor:float=.05, # see `Scaler.fit`
 )->tuple[Scaler,Scaler]: # of the observations, of the goals
-    "Scalers of the observations and of the goals; padding behind the end of an episode is left out."
+    "Scalers of the observations and of the goals; padding behind the end of an episode is left out. Goals count at least half the deviation of what was achieved."
     real = torch.arange(data.horizon+1, device=data.lengths.device)<=data.lengths[:, None]  # (N, T+1)
-    return Scaler.fit(data.observations[real], floor), Scaler.fit(data.goals, floor)
+    seen = data.observations[real]
+    states, goals, achieved = (Scaler.fit(x, floor) for x in (seen, data.goals, task.achieved_goal(seen)))
+    # differs: a log that was always sent to one place teaches other goals, too; in units of that place they would be huge
+    return states, replace(goals, std=goals.std.maximum(achieved.std/2))
 
 # %% ../nbs/00_core.ipynb #278e223d
 class Rngs:
@@ -173,7 +180,7 @@ class Rngs:
     ):
         self.seeds, self.device, self.dtype = tuple(seeds), torch.device(device), dtype
         if not self.seeds: raise BadInput('no seeds; allowed: one whole number or more')
-        if not all(0<=s<2**63 for s in self.seeds): raise BadInput(f'seeds {self.seeds}; allowed: whole numbers from 0 to 2**63-1')
+        if not all(0<=s<2**32 for s in self.seeds): raise BadInput(f'seeds {self.seeds}; allowed: whole numbers from 0 to 2**32-1, for a generator looks at no more digits')
         self.generators = [torch.Generator(self.device).manual_seed(s) for s in self.seeds]
     def __len__(self): return len(self.seeds)
 

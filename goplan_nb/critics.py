@@ -150,7 +150,7 @@ def prepare(self:ActorCritic,
     data:Episodes, # (N, ...)
 )->None:
     "Fit the scalers; once, before the first update."
-    self.state_scaler, self.goal_scaler = fit_scalers(data, self.config.scaler_floor)
+    self.state_scaler, self.goal_scaler = fit_scalers(data, self.task, self.config.scaler_floor)
 
 @patch
 @torch.no_grad()

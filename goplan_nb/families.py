@@ -37,7 +37,7 @@ class FamilyConfig:
 
     def __post_init__(self):
         positive, share = (1e-12, inf), (0, 1)
-        in_range(self, hidden=(1, inf), policy_lr=positive, average_decay=share, noise_dim=(1, inf), momentum=(0, .99999), memory=(0, .99999),
+        in_range(self, hidden=(1, inf), policy_lr=positive, average_decay=(0, .99999), noise_dim=(1, inf), momentum=(0, .99999), memory=(0, .99999),
             switches=(0, self.noise_dim), code_dim=(1, inf), kl_weight=(0, inf), components=(1, inf), sigma=positive, share_power=(0, inf))
 
 # %% ../nbs/29_families.ipynb #8814ac0f

@@ -43,6 +43,7 @@ class GOPlanConfig:
     own_units:bool=False          # models count the change of each entry in its own size, see `change_units`; ours
     offline:float=0.              # share of the data in a fine-tuning batch, 0 to 1; ours, the paper has dreams only
     relabel_dreams:float=0.       # chance of a goal from the future of a dream; ours
+    show_goal:bool=False          # where a state repeats the episode's goal it shows the wanted one; ours, only Reacher has such a state
     buffer_transitions:int=2_000_000 # size of the reanalysis buffer; Table 3
     scaler_floor:float=.05        # least deviation when standardising, raw units; released code
     jitter:float=1e-4             # noise on standardised states and goals of a batch; released code
@@ -52,7 +53,7 @@ class GOPlanConfig:
     # differs: `auto` multiplies in bfloat16 where the device has instructions for it, the value excepted; the released code in float32
     def __post_init__(self):
         least = dict(batch_size=2, pretrain_updates=0, iterations=0, finetune_updates=1, members=1, dynamics_hidden=1, dynamics_lr=1e-12, buffer_transitions=1, scaler_floor=0, jitter=0)
-        in_range(self, **{name: (low, math.inf) for name, low in least.items()}, **dict.fromkeys(('relabel', 'offline', 'relabel_dreams', 'dynamics_average'), (0, 1)))
+        in_range(self, **{name: (low, math.inf) for name, low in least.items()}, **dict.fromkeys(('relabel', 'offline', 'relabel_dreams'), (0, 1)), dynamics_average=(0, .99999))
         nearest(self.family, list(FAMILIES), 'family')
         nearest(self.precision, PRECISIONS, 'precision')
 
@@ -114,8 +115,26 @@ def prepare(self:GOPlan,
     if self.config.buffer_transitions<data.horizon: raise BadInput(f'buffer_transitions is {self.config.buffer_transitions}; allowed: {data.horizon} and more, the length of an episode')
     c = self.config.reanalysis
     if self.config.iterations and not c.intra+c.inter: raise BadInput('intra and inter are both 0; allowed: one trajectory at least, or iterations 0')
-    self.state_scaler, self.goal_scaler = fit_scalers(data, self.config.scaler_floor)
+    if self.config.iterations and not self.config.offline and not (data.lengths>1).any(): raise BadInput('no episode has two steps, so no dream can be shorter; allowed: longer episodes, iterations 0, or an `offline` share of the data')
+    self.state_scaler, self.goal_scaler = fit_scalers(data, self.task, self.config.scaler_floor)
     if self.config.own_units: self.dynamics.unit.copy_(change_units(data, self.state_scaler))
+
+# %% ../nbs/35_goplan.ipynb #8fa84922
+@patch(as_prop=True)
+def shows(self:GOPlan)->bool: # whether states are changed before policy and value see them
+    "Whether states repeat the goal and shall repeat the wanted one."
+    return self.config.show_goal and self.task.shown_index is not None
+
+@patch
+def look(self:GOPlan,
+    observations:Tensor, # raw units, (S, ..., d_s)
+    goals:Tensor,        # raw units, (S, ..., d_g)
+)->Tensor:               # (S, ..., d_s)
+    "States as policy and value see them: standardised, and showing the wanted goal where `show_goal` asks for it."
+    if self.shows:
+        first, end = self.task.shown_index
+        observations = torch.cat([observations[..., :first], goals.to(observations), observations[..., end:]], -1)
+    return self.state_scaler(observations)
 
 # %% ../nbs/35_goplan.ipynb #907cad6c
 @patch
@@ -125,11 +144,12 @@ def update(self:GOPlan,
 )->dict[str,Tensor]:     # metrics, (S,)
     "One step of every network on one batch."
     s, s2, g = self.state_scaler(batch.observations), self.state_scaler(batch.next_observations), self.goal_scaler(batch.goals)
+    seen, seen2 = (s, s2) if not self.shows else (self.look(x, batch.goals) for x in (batch.observations, batch.next_observations))
     # differs: the paper does not mention this noise; the released code adds it
     shake = lambda x: x+self.config.jitter*self.rngs.normal(*x.shape[1:])
     with products(self.precision):
         metrics = self.dynamics.update(s, batch.actions, s2) if dynamics else {}
-        metrics |= self.prior.update(Batch(shake(s), batch.actions, shake(s2), shake(g), batch.rewards), self.rngs, self.step)
+        metrics |= self.prior.update(Batch(shake(seen), batch.actions, shake(seen2), shake(g), batch.rewards), self.rngs, self.step)
     self.step += 1
     return metrics
 
@@ -141,7 +161,7 @@ def policy(self:GOPlan,
     noise:Tensor|None,   # z, (S, ..., d_z); `None`: the likeliest action of the family, for a GAN z = 0
 )->Tensor:               # (S, ..., d_a)
     "Actions of the averaged policy, any middle axes."
-    xs = [self.state_scaler(observations), self.goal_scaler(goals)]+([] if noise is None else [noise])
+    xs = [self.look(observations, goals), self.goal_scaler(goals)]+([] if noise is None else [noise])
     return rows(self.prior.act, *xs)
 
 @patch
@@ -181,7 +201,7 @@ def values(self:GOPlan,
     goals:Tensor,        # raw units, (S, ..., d_g)
 )->Tensor:               # (S, ...)
     "V(s, g), any middle axes."
-    return rows(lambda s, g: self.prior.values(s, g)[..., None], self.state_scaler(observations), self.goal_scaler(goals)).squeeze(-1)
+    return rows(lambda s, g: self.prior.values(s, g)[..., None], self.look(observations, goals), self.goal_scaler(goals)).squeeze(-1)
 
 @patch
 def plan(self:GOPlan,
@@ -197,7 +217,8 @@ def plan(self:GOPlan,
     with products(self.precision):
         if c.plan.bootstrap:
             likely = lambda s, a, rngs, counts: rows(lambda s, a: self.foresee(s, a)[0], s, a)
-            return plan_short(observations, goals, self.policy, likely, self.task, self.prior.d_z, rngs, c.plan, self.values, c.prior.gamma, counts, record, self.error if cautious else 0.)
+            once = replace(c.plan, copies=1)   # likeliest futures of one action are all the same
+            return plan_short(observations, goals, self.policy, likely, self.task, self.prior.d_z, rngs, once, self.values, c.prior.gamma, counts, record, self.error if cautious else 0.)
         return plan_ahead(observations, goals, self.policy, self.imagine, self.task, self.prior.d_z, rngs, c.plan, counts, record)
 
 @patch
@@ -248,10 +269,11 @@ def refresh(self:GOPlan,
     new = reanalyse(data, self.task, act, self.foresee, self.rngs, c, self.threshold(data), self.tick)
     self.buffer.add(new.episodes, new.stored)
     if self.config.offline and not self.buffer.counts.all():  # a seed that believes none of its dreams goes on with the data
-        log = data.map(lambda x: x[:c.intra+c.inter].expand(len(self.seeds), *[-1]*x.dim()))
+        which = (self.fresh_rngs().uniform(c.intra+c.inter)*len(data)).long()
+        log = data.map(lambda x: x[which])
         self.buffer.add(log, (self.buffer.counts==0)[:, None].expand(*log.lengths.shape))
     if not self.buffer.counts.all(): raise BadInput(f'nothing to fine-tune on: of {c.intra} intra and {c.inter} inter trajectories a seed stored none; '
-        f'allowed: a threshold above {c.uncertainty}, more trajectories, or intra ones, which always store something')
+        f'allowed: a threshold above {c.uncertainty}, more trajectories, or intra ones, which store something wherever an episode moves for two steps')
     shares = {f'case/{name}': (new.case==i).to(self.dtype).mean(1) for i, name in enumerate(CASES)}
     return shares | {'buffer/episodes': self.buffer.counts.to(self.dtype), 'reanalysis/spread': new.spread.mean(1)}
 

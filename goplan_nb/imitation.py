@@ -65,7 +65,7 @@ def prepare(self:Imitation,
     data:Episodes, # (N, ...)
 )->None:
     "Fit the scalers; once, before the first update."
-    self.state_scaler, self.goal_scaler = fit_scalers(data, self.config.scaler_floor)
+    self.state_scaler, self.goal_scaler = fit_scalers(data, self.task, self.config.scaler_floor)
 
 # %% ../nbs/22_imitation.ipynb #68464b8b
 @patch

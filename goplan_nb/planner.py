@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 import torch
 from torch import Tensor
-from .core import BadInput, Episodes, Rngs, Task
+from .core import BadInput, Episodes, Rngs, Task, in_range
 
 # %% ../nbs/33_planner.ipynb #98e81c11
 @dataclass(frozen=True)
@@ -33,10 +33,9 @@ class PlanConfig:
     single:float=0.     # with `elite`: how much better than this mean a first action by itself must look, in the same errors, 0 and more; ours
 
     def __post_init__(self):
-        for name, least in (('candidates', 1), ('copies', 1), ('lookahead', 0), ('kappa', 0), ('rows', 1), ('shaken', 0), ('shake', 0), ('margin', 0), ('elite', 0), ('single', 0)):
-            value = getattr(self, name)
-            if not least<=value<math.inf: raise BadInput(f'{name} of the planner is {value}; allowed: {least} and more, finite')
-        if self.elite==1 or self.elite%1: raise BadInput(f'elite of the planner is {self.elite}; allowed: 0, or a whole number of 2 and more, for it is averaged')
+        least = dict(candidates=1, copies=1, lookahead=0, kappa=0, rows=1, shaken=0, shake=0, margin=0, elite=0, single=0)
+        in_range(self, **{name: (low, math.inf) for name, low in least.items()})
+        if self.elite==1: raise BadInput(f'elite of the planner is {self.elite}; allowed: 0, or a whole number of 2 and more, for it is averaged')
         if self.single and not self.elite: raise BadInput(f'single of the planner is {self.single} without a mean to compare with; allowed: 0, or elite 2 and more')
         if not self.bootstrap and (self.margin or self.elite): raise BadInput(f'margin {self.margin} and elite {self.elite} of the planner have no effect without bootstrap; allowed: 0, or bootstrap')
 

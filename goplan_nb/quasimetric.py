@@ -89,7 +89,7 @@ class QRLConfig:
         nearest(self.precision, PRECISIONS, 'precision')
         least = dict(updates=1, batch_size=2, critics=1, hidden=1, layers=0, latent=1, projector_layers=0, components=1, intervals=1, actor_hidden=1,
             actor_layers=1, offset=0, beta=1e-6, allowed=0, price=1e-6, dynamics=0, imitation=0, lr=1e-12, price_lr=1e-12, actor_lr=1e-12, scaler_floor=0)
-        in_range(self, **{name: (low, inf) for name, low in least.items()})
+        in_range(self, **{name: (low, inf) for name, low in least.items()} | dict(price=(1e-6, 500)))
 
     def shortened(self, updates:int)->'QRLConfig':
         "The same config with another number of updates."
@@ -236,7 +236,7 @@ def prepare(self:QRL,
     data:Episodes, # (N, ...)
 )->None:
     "Fit the scaler of the states; a goal has the scale of its part of the state."
-    self.state_scaler, _ = fit_scalers(data, self.config.scaler_floor)
+    self.state_scaler, _ = fit_scalers(data, self.task, self.config.scaler_floor)
     self.goal_scaler = Scaler(*(self.task.achieved_goal(x) for x in (self.state_scaler.mean, self.state_scaler.std)))
 
 @patch

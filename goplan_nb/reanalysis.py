@@ -7,6 +7,7 @@ __all__ = ['CASES', 'GOALS', 'ReanalysisConfig', 'Jobs', 'intra_jobs', 'inter_jo
            'original', 'Reanalysed', 'judge_intra', 'judge_inter', 'reanalyse', 'Buffer']
 
 # %% ../nbs/34_reanalysis.ipynb #823e1f98
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import torch
 from fastcore.basics import patch
 from torch import Tensor
-from .core import BadInput, Episodes, Rngs, Task, combine, nearest
+from .core import BadInput, Episodes, Rngs, Task, combine, in_range, nearest
 from .planner import pack, put, take
 
 # %% ../nbs/34_reanalysis.ipynb #ce97ecce
@@ -32,9 +33,7 @@ class ReanalysisConfig:
     attempts:int=32           # draws per job until start and goal differ, 1 and more
 
     def __post_init__(self):
-        for name, least in dict(intra=0, inter=0, uncertainty=0, attempts=1).items():
-            if not getattr(self, name)>=least: raise BadInput(f'{name} of reanalysis is {getattr(self, name)}; allowed: {least} and more')
-        if not 0<=self.quantile<=1: raise BadInput(f'quantile of reanalysis is {self.quantile}; allowed: 0 to 1')
+        in_range(self, intra=(0, math.inf), inter=(0, math.inf), uncertainty=(0, None), attempts=(1, math.inf), quantile=(0, 1))
         nearest(self.inter_goal, GOALS, 'inter_goal')
 
 # %% ../nbs/34_reanalysis.ipynb #8d19568c

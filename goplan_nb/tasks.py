@@ -26,7 +26,7 @@ def _fetch(name, gym_id): return Task(name, 25, 4, 3, (3, 6), .05, partial(Mujoc
 TASKS = {t.name:t for t in (
     Task('PointReach', 2, 2, 2, (0, 2), 1., PointEnv),
     Task('PointRooms', 2, 2, 2, (0, 2), 1., partial(PointEnv, law=rooms_step, blocked=in_wall)),
-    Task('Reacher', 11, 2, 2, (8, 10), .05, partial(MujocoEnv, simulator=ReacherRobot)),
+    Task('Reacher', 11, 2, 2, (8, 10), .05, partial(MujocoEnv, simulator=ReacherRobot), shown_index=(4, 6)),
     Task('SawyerReach', 3, 3, 3, (0, 3), .06, SawyerReach),
     Task('SawyerDoor', 4, 3, 1, (3, 4), .06, partial(MujocoEnv, simulator=SawyerDoor)),
     Task('FetchReach', 10, 4, 3, (0, 3), .05, partial(MujocoEnv, simulator=partial(FetchRobot, 'FetchReach-v4'))),

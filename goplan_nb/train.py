@@ -176,7 +176,7 @@ def config_dict(
     config:object, # a frozen dataclass, perhaps with others inside
 )->dict:
     "A frozen config as nested plain dictionaries."
-    return asdict(config)
+    return asdict(config, dict_factory=lambda pairs: {k: x.item() if hasattr(x, 'item') else x for k, x in pairs})   # NumPy's numbers, too
 
 def config_from(
     example:object, # a config of the wanted class
@@ -285,7 +285,7 @@ def describe(
     usual = type(next(iter(presets_of(method).values())))
     if type(config) is not usual: raise BadInput(f'config is a {type(config).__name__}; {method} needs a {usual.__name__}, see `preset`')
     seeds = [int(s) if isinstance(s, Integral) else s for s in seeds]
-    if not seeds or len({*seeds})<len(seeds) or not all(type(s) is int and 0<=s<2**63 for s in seeds): raise BadInput(f'seeds are {seeds}; allowed: different whole numbers from 0 to 2**63-1')
+    if not seeds or len({*seeds})<len(seeds) or not all(type(s) is int and 0<=s<2**32 for s in seeds): raise BadInput(f'seeds are {seeds}; allowed: different whole numbers from 0 to 2**32-1')
     check_episodes(data, task)
     return dict(method=method, task=task.name, preset=preset, seeds=seeds, config=config_dict(config),
         data=dict(sha256=checksum(data), episodes=len(data)), source=source, versions=versions(), commit=commit())
@@ -394,7 +394,7 @@ def train_run(
 def _train_run(folder, run, agent, data, restart, evaluate_every, episodes, checkpoint_every, log_every, quiet, lengthen, watch):
     path = folder/'checkpoint.safetensors'
     if restart or not path.exists(): agent.prepare(data)      # it may refuse, too
-    resume = open_run(folder, run, restart, lengthen)
+    resume = open_run(folder, run, restart, lengthen and getattr(agent, 'lengthens', True))
     log, stamp = open_log(folder, run), identity(read_run(folder))
     if resume: _put(agent, load_checkpoint(path, agent.device), path, stamp)
     def save(path):
@@ -413,10 +413,11 @@ def _train_run(folder, run, agent, data, restart, evaluate_every, episodes, chec
             bar.update(step-bar.n)
             last = step>=agent.updates
             if step%evaluate_every==0 or last or step in agent.milestones.values():
-                R = {f'return/{k}': summary(agent.task, evaluate(agent, None, episodes, k))['return_per_seed'] for k in agent.kinds if k!='planner'}
+                kinds = [k for k in agent.kinds if k!='planner' and agent.task.make]   # without a world nobody can act
+                R = {f'return/{k}': summary(agent.task, evaluate(agent, None, episodes, k))['return_per_seed'] for k in kinds}
                 log.add(step, R, agent.seeds)
                 if watch: watch(step, R)
-                bar.set_postfix_str('return '+' '.join(f'{r:.1f}' for r in R['return/policy']))
+                bar.set_postfix_str('return '+' '.join(f'{r:.1f}' for r in R['return/policy']) if R else 'no world to act in')
             keep(step)                                # before the checkpoint that a resumed run starts from: else a kill between the two loses it
             if step%checkpoint_every==0 or last:
                 log.flush()

@@ -36,6 +36,8 @@ def fit(cls:Bins,
     if not len(x): raise BadInput(f'no values to put in bins: shape {tuple(x.shape)}; allowed: at least one row')
     x = x.T.sort(-1).values.contiguous()                            # (d, M)
     edges = x[:, torch.arange(1, n, device=x.device)*x.shape[1]//n].contiguous()
+    for column, edge in zip(x, edges):                              # a reward that is too rare for a bin would be read as none
+        if (edge==edge[0]).all() and len(few := column.unique())<=n: edge[:len(few)-1], edge[len(few)-1:] = few[1:], few[-1]
     ends = torch.cat([x[:, :1], edges, x[:, -1:]], -1)
     token = torch.searchsorted(edges, x, right=True)
     count, total = (x.new_zeros(len(x), n).scatter_add(1, token, y) for y in (torch.ones_like(x), x))
@@ -318,7 +320,7 @@ def clip_each(
 # %% ../nbs/28_transformer.ipynb #27bdca76
 class Transformer:
     "g-TT: reads journeys, and plans by reading on; an `Agent`."
-    kinds, milestones = ('policy', 'sampled'), {}
+    kinds, milestones, lengthens = ('policy', 'sampled'), {}, False   # the step size falls towards the last update: a longer run is another one
     presets = dict(tt=dict(paper=TransformerConfig(), laptop=TransformerConfig(updates=4000, batch_size=64, context=5, tokens=120,
         layers=2, heads=4, width=64, dropout=0., lr=2e-3, horizon=4, beams=8)))
 

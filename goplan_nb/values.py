@@ -11,7 +11,7 @@ from math import inf
 import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
-from .core import Batch, Episodes, in_range
+from .core import BadInput, Batch, Episodes, in_range
 from .critics import ActorCritic, CriticConfig, trade_off
 from .data import sample
 from .losses import advantage, exp_weight, imitation_loss, td_target, value_loss
@@ -47,7 +47,8 @@ class ValueConfig(CriticConfig):
     # the episode, not geometric; rewards are 0 and 1 within the task's tolerance of the next state, not -1 and 0 for the very same state
     def __post_init__(self):
         super().__post_init__()
-        in_range(self, expectile=(0, 1), arrived=(0, 1), foreign=(0, 1))
+        in_range(self, expectile=(0, 1), arrived=(0, 1), foreign=(0, 1), batch_size=(2, inf))
+        if self.arrived+self.foreign>1: raise BadInput(f'arrived {self.arrived} and foreign {self.foreign} are chances of different goals; allowed: a sum of 1 at most')
 
 class ValueLearner(ActorCritic):
     "What GCIVL and GCIQL share: a value of states and goals, and the goals that teach it."
@@ -123,6 +124,11 @@ def make_critic(self:GCIVL)->nn.Module:
     "K values per seed; exact, for their differences stand in an exponent."
     c, t = self.config, self.task
     return nn.ModuleDict(dict(v=mlp(self.rngs, (t.d_s+t.d_g, *[c.critic_hidden]*c.critic_layers, 1), per_seed=c.critics, exact=True)))
+
+@patch
+def values(self:GCIVL, *args)->None:
+    "There are none: only states are valued here."
+    raise BadInput('GCIVL learns no value of actions; ask `worth` for that of states')
 
 # %% ../nbs/27_values.ipynb #5c935479
 @patch

@@ -265,7 +265,7 @@ def _outcome(job):
     "The CSV of a finished worker, or its error."
     code = job.process.returncode
     if code<0: return '', f'the process was killed by signal {-code}, {job.tries} times; signal 9 often means too little memory: try fewer --workers'
-    try: return ('', (job.folder/'log.txt').read_text().strip()[-4000:]) if code else ((job.folder/'rows.csv').read_text(), '')
+    try: return ('', (job.folder/'log.txt').read_text(errors='replace').strip()[-4000:]) if code else ((job.folder/'rows.csv').read_text(), '')
     except FileNotFoundError: return '', f'{job.folder} has gone: another process has finished this cell, or somebody has removed it'
 
 def reached(
@@ -294,6 +294,7 @@ def local(
             time.sleep(.2)
             for job in [j for j in running if j.process.poll() is not None]:
                 running.remove(job)
+                job.process.stdin.close()
                 free.append(job.device)
                 if job.process.returncode<0 and job.tries<2: waiting.insert(0, job)
                 else: yield job, *_outcome(job)
@@ -302,6 +303,7 @@ def local(
         for job in running:
             job.process.kill()
             job.process.wait()
+            job.process.stdin.close()
 
 # %% ../nbs/42_bench.ipynb #9ec7ac65
 def node_work(

@@ -28,7 +28,7 @@ from .bench import Ask, bench, bench_names
 from .report import fan_figure, make_film, png_bytes, published, return_rows, table, table_text, write_bench_report, write_report
 from .speed import COLUMNS as SPEED_COLUMNS, scaling, scaling_figure, speed, speed_text
 from .tasks import get_task, in_region, returns, task_names, variant_names
-from .train import METHODS, config_dict, describe, evaluate, flatten, load_agent, load_plugins, preset, presets_of, read_run, summary, train_run
+from .train import METHODS, check_seeds, config_dict, describe, evaluate, flatten, load_agent, load_plugins, preset, presets_of, read_run, summary, train_run
 
 # %% ../nbs/44_cli.ipynb #744df86a
 def progress(what:str):
@@ -53,7 +53,7 @@ class Tasks:
     def run(self):
         print(f'{"task":<22} {"d_s":>4} {"d_a":>4} {"d_g":>4} {"tolerance":>10} {"horizon":>8} {"paper (GOPlan)":>15}')
         for t in map(get_task, (*task_names(), *variant_names())):
-            paper = published('goplan', t.name)
+            paper = published('goplan', t.name) or published('goplan', t.name, 'table5')
             print(f'{t.name:<22} {t.d_s:4d} {t.d_a:4d} {t.d_g:4d} {t.tolerance:10g} {t.horizon:8d} {"" if paper is None else f"{paper:.2f}":>15}')
 
 # %% ../nbs/44_cli.ipynb #e43fa4bd
@@ -287,7 +287,7 @@ def evaluate_arms(
 class Demo:
     "The main job: FetchReach from logged data to a policy and a planner, with a report."
     out:Path=Path('runs/demo')        # folder of the run
-    data:Path=Path('data/FetchReach.npz') # read if it is there, else collected: 2,000 episodes
+    data:Path|None=None               # read if it is there, else collected: 2,000 episodes; default data/TASK.npz
     task:str='FetchReach'             # name of the task
     seeds:tuple[int,...]=(0,)         # trained side by side
     episodes:int=100                  # per evaluation
@@ -298,12 +298,14 @@ class Demo:
     def run(self):
         task = get_task(self.task)
         if self.episodes<1: raise BadInput(f'--episodes {self.episodes}: allowed are numbers from 1')
-        if self.data.suffix!='.npz': raise BadInput(f'--data {self.data}: allowed are names that end in .npz')
-        if not self.data.exists(): Collect(task.name, self.data).run()
+        data = self.data or Path(f'data/{task.name}.npz')
+        if data.suffix!='.npz': raise BadInput(f'--data {data}: allowed are names that end in .npz')
+        check_seeds(self.seeds), pick_device(self.device)          # before minutes of recording
+        if not data.exists(): Collect(task.name, data).run()
         options = dict(updates=self.updates, device=self.device, restart=self.restart)
         if hasattr(self, 'config'): options['config'] = self.config
-        with_config(['goplan'])('goplan', task.name, self.out, self.data, seeds=self.seeds, **options).run()
-        rows = evaluate_arms(self.out, self.data, self.episodes, self.device)
+        with_config(['goplan'])('goplan', task.name, self.out, data, seeds=self.seeds, **options).run()
+        rows = evaluate_arms(self.out, data, self.episodes, self.device)
         print(f'\n{task.name}, {len(self.seeds)} seed(s), {self.episodes} test episodes each; published: GOPlan, Table 1 (5 seeds)\n\n{table_text(table(rows))}\n')
         print(f'report: {write_report(self.out)}')
 

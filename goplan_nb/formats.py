@@ -136,7 +136,7 @@ def _value(self:PickleReader, code):
     if code in CONSTANTS: return CONSTANTS[code]()
     if code in NUMBERS: return self._number(NUMBERS[code])
     if code in BYTES: return _Raw(self._counted(BYTES[code]))
-    if code in TEXTS: return self._counted(TEXTS[code], 3).decode()
+    if code in TEXTS: return self._counted(TEXTS[code], 2).decode()
     if code in LINES: return LINES[code](self._line())
     return int.from_bytes(self.take(self._number('<B')), 'little', signed=True)  # LONG1
 
@@ -175,7 +175,9 @@ def _reduce(self:PickleReader):
     name = f.name if isinstance(f, _Name) and type(args) is tuple else ''
     if name=='_reconstruct': return _Array()
     if name=='dtype': return _Dtype(_word(args[0]))
-    if name=='encode' and type(args[0]) is str: return _Raw(bytearray(args[0].encode('latin1')))
+    if name=='encode' and type(args[0]) is str:
+        self.reserve(len(args[0]))  # again and again, if a remembered text is encoded again and again
+        return _Raw(bytearray(args[0].encode('latin1')))
     if name!='_frombuffer': raise BadInput('the pickle calls what is not a function; allowed: NumPy arrays only')
     made, (raw, dtype, shape, order) = _Array(), args
     made.array = self._numbers(raw, dtype, shape, order=='F')

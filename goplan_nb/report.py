@@ -55,11 +55,13 @@ FetchPush-Far2Near 33.79 37.82 23.0 26.01 34.65 18.13 30.06
 FetchPick-Left2Right 27.99 32.92 33.4 13.03 26.69 25.92 16.78
 FetchPick-Left2Left 28.29 33.74 32.3 13.72 26.26 25.89 18.33
 FetchPick-Right2Left 27.59 33.72 32.3 13.55 26.55 25.57 18.54
-FetchPick-Right2Right 28.07 34.39 36.7 14.13 26.17 25.97 17.53''')
+FetchPick-Right2Right 28.07 34.39 36.7 14.13 26.17 25.97 17.53
+FetchPick-Low2Low 31.43 34.37 40.2 16.55 30.84 8.60 21.96
+FetchPick-Low2High 31.66 34.72 26.2 16.75 31.50 8.70 21.73''')
 
-# columns that were probably copied from a paper that counts 49 steps
+# columns that were probably copied from a paper that counts 49 steps; it has no small sets, these are GOPlan's own
 _SHORT = 'bc', 'gcsl', 'wgcsl', 'geaw', 'am', 'td3bc'
-SHORTER = dict(table1=_SHORT, walls=_SHORT, table5=('goat',))
+SHORTER = dict(table1=_SHORT, fresh=_SHORT, walls=_SHORT, table5=('goat',))
 
 def published(
     method:str,         # 'goplan', 'bc', ...; 'goplan2' plans at every step
@@ -280,7 +282,8 @@ def _column_name(method, variant, preset, arm):
 def _paper(bench, method, variant, arm, row):
     "The published neighbour of a number; Table 2 plans with priors that are only pretrained."
     if bench=='table2' and arm=='pretrained-planner': return published(variant or 'acgan', row, bench)
-    if bench=='walls': row, bench = 'PointRooms', 'table1'   # one published figure, three worlds it may come from
+    if bench=='walls': row = 'PointRooms'   # one published figure, three worlds it may come from
+    if bench in ('walls', 'fresh'): bench = 'table1'
     return None if variant or arm not in ('policy', 'planner') else published(f'{method}2' if arm=='planner' else method, row, bench)
 
 def bench_table(
@@ -292,7 +295,8 @@ def bench_table(
     for (task, data, world, noise, method, variant, preset, arm), part in tests.groupby(['task', 'data', 'world', 'noise', 'method', 'variant', 'preset', 'arm'], sort=False):
         seeds = part.groupby('seed')
         mean, n, card = seeds.value.mean(), seeds.size().min(), cards[part.cell.iloc[0]]
-        name, steps = _row_name(task, data, world, noise), 49 if method in SHORTER.get(part.bench.iloc[0], ()) else 50
+        name = _row_name(task, data, world, noise)
+        steps = 49 if method in SHORTER.get(part.bench.iloc[0], ()) and not name.endswith('-s') else 50
         paper = None if noise else _paper(part.bench.iloc[0], method, variant, arm, (world or name).removesuffix(', benchmark'))
         judged, full = part.value-part['last']*(steps==49), np.stack([x.value[:n] for _, x in seeds])
         low, high = interval(np.stack([x[:n] for _, x in judged.groupby(part.seed)]))
@@ -336,7 +340,7 @@ def totals(
     common = [r for r in count.index if count[r]==len(columns)]
     if not common: return pd.DataFrame()
     S = int(t[t['row'].isin(common)].seeds.min())
-    against = next((c for c, m, a in zip(t.column, t.method, t.arm) if (m, a)==('goplan', 'policy')), columns[0])
+    against = next((c for c, m, p, a in zip(t.column, t.method, t.preset, t.arm) if c==_column_name('goplan', '', p, 'policy') and (m, a)==('goplan', 'policy')), columns[0])   # without a variant
     scores = {c: np.array([t[(t['row']==r)&(t.column==c)].runs.iloc[0][:S] for r in common]).T for c in columns}
     for c, x in scores.items():
         low, high = stratified(x)
@@ -375,14 +379,14 @@ def bench_curves(
 def profiles_figure(
     t:pd.DataFrame, # from `bench_table`
 )->Figure:
-    "Share of runs above each return, over the rows that every column has; only policies as they end, and planners."
+    "Share of runs above each return, a mean over the rows that every column has, however many seeds each has; only policies as they end, and planners."
     t = t[t.arm.isin(('policy', 'planner'))]
     common = t.groupby('row').column.nunique()
     kept = t[t['row'].isin(common[common==t.column.nunique()].index)]
     fig, ax = new_figure(1, 5.6, 3.4)
     levels = np.linspace(0, 50, 251)
     for column, part in kept.groupby('column', sort=False):
-        ax.plot(levels, profile(np.concatenate([*part.runs]), levels), color=_colour(part.method.iloc[0], part.arm.iloc[0]), label=column,
+        ax.plot(levels, np.mean([profile(runs, levels) for runs in part.runs], 0), color=_colour(part.method.iloc[0], part.arm.iloc[0]), label=column,
                 ls='-' if part.preset.iloc[0]=='laptop' else '--')
     ax.set(xlabel='return', ylabel='share of runs above', title=f'{kept["row"].nunique()} rows')
     ax.legend(frameon=False, fontsize=7, loc='center left', bbox_to_anchor=(1, .5))

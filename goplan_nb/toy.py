@@ -178,7 +178,7 @@ def samples(
 )->tuple[Tensor,Tensor,Tensor]: # states, actions, actions without noise, (M, n, 1) each
     "Actions of a model on evenly spread states."
     x = even_states(len(seeds), n)
-    noise = Rngs([1_000_000+s for s in seeds]).normal(n, model.d_z)
+    noise = Rngs([(1_000_000+s)%2**32 for s in seeds]).normal(n, model.d_z)
     return x, model.act(x, x[..., :0], noise), model.act(x, x[..., :0])
 
 def score_rows(
@@ -192,7 +192,7 @@ def score_rows(
 )->list[tuple]:           # (model, seed, variant, metric, value)
     "All scores of one model on one variant of the data."
     fork = replace(FORKS[variant], kappa=kappa)
-    found = scores(fork, x, a, Rngs([2_000_000+s for s in seeds]))
+    found = scores(fork, x, a, Rngs([(2_000_000+s)%2**32 for s in seeds]))
     found['still_off_mode'] = scores(fork, x, still, Rngs(seeds))['off_mode']
     return [(label, s, variant, metric, v[i].item()) for metric, v in found.items() for i, s in enumerate(seeds)]
 

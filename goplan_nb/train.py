@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['METHODS', 'FIXED', 'KINDS', 'LEFT', 'COLUMNS', 'method_class', 'load_plugins', 'presets_of', 'preset', 'train',
            'evaluate', 'summary', 'flatten', 'nest', 'save_checkpoint', 'load_checkpoint', 'config_dict', 'config_from',
-           'sources', 'make_agent', 'read_run', 'identity', 'load_agent', 'commit', 'differing', 'describe', 'open_run',
-           'Log', 'open_log', 'train_run']
+           'sources', 'make_agent', 'read_run', 'identity', 'load_agent', 'commit', 'differing', 'check_seeds',
+           'describe', 'open_run', 'Log', 'open_log', 'train_run']
 
 # %% ../nbs/23_train.ipynb #1296d5da
 import csv, hashlib, json, os, subprocess, sys
@@ -278,16 +278,22 @@ def differing(
     a, b = flatten(usual)|flatten(old), flatten(new)
     return [f'{k.replace("|", ".")}: {a.get(k, "absent")} -> {b.get(k, "absent")}' for k in sorted({*a, *b}) if a.get(k)!=b.get(k)]
 
+def check_seeds(
+    seeds:Sequence[int],
+)->list[int]: # as plain numbers
+    "Different seeds that a generator can tell apart, or a `BadInput`."
+    seeds = [int(s) if isinstance(s, Integral) else s for s in seeds]
+    if not seeds or len({*seeds})<len(seeds) or not all(type(s) is int and 0<=s<2**32 for s in seeds): raise BadInput(f'seeds are {seeds}; allowed: different whole numbers from 0 to 2**32-1')
+    return seeds
+
 def describe(
     method:str, task:Task, data:Episodes, config:object, seeds:Sequence[int], preset:str='', source:str='',
 )->dict:
     "What `config.json` holds: enough to make the run again. What a training could not use is refused."
     usual = type(next(iter(presets_of(method).values())))
     if type(config) is not usual: raise BadInput(f'config is a {type(config).__name__}; {method} needs a {usual.__name__}, see `preset`')
-    seeds = [int(s) if isinstance(s, Integral) else s for s in seeds]
-    if not seeds or len({*seeds})<len(seeds) or not all(type(s) is int and 0<=s<2**32 for s in seeds): raise BadInput(f'seeds are {seeds}; allowed: different whole numbers from 0 to 2**32-1')
     check_episodes(data, task)
-    return dict(method=method, task=task.name, preset=preset, seeds=seeds, config=config_dict(config),
+    return dict(method=method, task=task.name, preset=preset, seeds=check_seeds(seeds), config=config_dict(config),
         data=dict(sha256=checksum(data), episodes=len(data)), source=source, versions=versions(), commit=commit())
 
 # %% ../nbs/23_train.ipynb #7fcddb0d

@@ -163,12 +163,12 @@ def fit_scalers(
     task:Task,       # says what was achieved
     floor:float=.05, # see `Scaler.fit`
 )->tuple[Scaler,Scaler]: # of the observations, of the goals
-    "Scalers of the observations and of the goals; padding behind the end of an episode is left out. Goals count at least half the deviation of what was achieved."
+    "Scalers of the observations and of the goals; padding behind the end of an episode is left out. Goals that hardly vary count in half the deviation of what was achieved."
     real = torch.arange(data.horizon+1, device=data.lengths.device)<=data.lengths[:, None]  # (N, T+1)
     seen = data.observations[real]
     states, goals, achieved = (Scaler.fit(x, floor) for x in (seen, data.goals, task.achieved_goal(seen)))
     # differs: a log that was always sent to one place teaches other goals, too; in units of that place they would be huge
-    return states, replace(goals, std=goals.std.maximum(achieved.std/2))
+    return states, replace(goals, std=torch.where(goals.std<achieved.std/16, achieved.std/2, goals.std))
 
 # %% ../nbs/00_core.ipynb #278e223d
 class Rngs:

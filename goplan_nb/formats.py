@@ -262,20 +262,21 @@ def _published_arrays(buffer):
 
 # %% ../nbs/17_formats.ipynb #ea092c48
 def _read_published(path):
-    "Episodes and card of a published .pkl."
+    "Episodes and card of a published .pkl, and the goals that it says were achieved."
     path = Path(path)
     if not path.is_file(): raise BadInput(f'no such file: {path}; allowed: a published buffer (.pkl)')
     if not path.stat().st_size: raise BadInput(f'{path} is empty; allowed: a published buffer (.pkl)')
     try:
         with open(path, 'rb') as f:
             reader = PickleReader(f)
-            arrays = _published_arrays(reader.load())
+            buffer = reader.load()
+            arrays = _published_arrays(buffer)
             card = reader.seal(str(path))
     except BadInput as e: raise e if str(path) in str(e) else BadInput(f'{path}: {e}') from None
     except OSError as e: raise BadInput(f'cannot read {path}: {e.strerror}') from None
     episodes = as_episodes(arrays, str(path))
     check_finite(episodes, str(path))
-    return episodes, card
+    return episodes, card, buffer['ag']
 
 def load_published(
     path:str|Path,  # a published buffer: o (N, T+1, d_s), u (N, T, d_a), g (N, T, d_g), ag (N, T+1, d_g)
@@ -534,11 +535,14 @@ def load_any(
 )->tuple[Episodes,dict]: # (N, ...) and the card, with `task`
     "A dataset and its card from any of the formats, checked."
     kind = place_kind(place)
-    episodes, card = from_minari(str(place)[7:], task) if kind=='minari' else _read_published(place) if kind=='pkl' else load_episodes(place)
+    episodes, card, *achieved = from_minari(str(place)[7:], task) if kind=='minari' else _read_published(place) if kind=='pkl' else load_episodes(place)
     name = card.get('task', task and task.name)
     if task is None and name is None: raise BadInput(f'{place} does not say of which task it is; add --task NAME')
     if task and name!=task.name: raise BadInput(f'{place} holds data of {name}; asked for: {task.name}')
     if task: check_task(episodes, task, str(place))
+    for x in achieved if task else ():
+        gap = np.abs(task.achieved_goal(episodes.observations).numpy()-x).max()
+        if not gap<=1e-4: raise BadInput(f'{place}: ag differs by {gap:.3g} from what {task.name} takes for it, entries {task.goal_index[0]} to {task.goal_index[1]-1} of o; allowed: a task with another goal_index')
     return episodes, dict(card or dict(behaviour='published', source=Path(place).name), task=name)
 
 def save_any(

@@ -225,8 +225,8 @@ def write_report(
              f'{", ".join(map(str, run["seeds"]))}, {run["data"].get("episodes", "?")} episodes of data, commit <code>{html.escape(run["commit"])}</code></p>']
     if (folder/'returns.csv').exists():
         t = table(_read_csv(folder/'returns.csv', ('arm', 'seed', 'episode', 'metric', 'value')))
-        parts += ['<h2>Returns</h2>', _html_table(t), '<p>A return counts the states of an episode that lie at the goal, 50 at most. The interval covers the mean over '
-                  f'seeds and test episodes (bootstrap). The paper gives the mean of five seeds after 500,000 updates{" and ten rounds of reanalysis" if run["method"]=="goplan" else ""} (Table 1).</p>']
+        parts += ['<h2>Returns</h2>', _html_table(t), '<p>A return counts the states of an episode that lie at the goal, 50 at most. '
+                  f'{"The interval covers the mean over seeds and test episodes" if len(run["seeds"])>1 else "With one seed the interval covers the test episodes only; another seed may lie outside of it"} (bootstrap). The paper gives the mean of five seeds after 500,000 updates{" and ten rounds of reanalysis" if run["method"]=="goplan" else ""} (Table 1).</p>']
     if (folder/'metrics.csv').exists():
         metrics = _read_csv(folder/'metrics.csv', ('seed', 'step', 'metric', 'value'))
         if metrics.metric.str.match('return/|.*/loss').any(): parts += ['<h2>Learning</h2>', _figure(png_bytes(curves_figure(metrics)), 'png', 'Mean over the seeds and their range.')]
@@ -303,7 +303,7 @@ def bench_table(
         wide = interval(full) if steps==49 else (low, high)
         out.append(dict(row=name, column=_column_name(method, variant, preset, arm), method=method, arm=arm, preset=preset, updates=card['updates'], batch=card['cell'].get('config', {}).get('batch_size', 0), mean=mean.mean(),
             sd=mean.std() if len(mean)>1 else np.nan, low=wide[0], high=wide[1], mean49=(part.value-part['last']).groupby(part.seed).mean().mean(), last=part['last'].mean(), seeds=len(mean), episodes=n,
-            paper=paper, paper_steps=steps if paper is not None else None, beside='' if paper is None or low<=paper<=high else 'above' if low>paper else 'below',
+            paper=paper, paper_steps=steps if paper is not None else None, beside='' if paper is None or len(mean)<2 or low<=paper<=high else 'above' if low>paper else 'below',
             regret=regret(task, mean.mean()) if not (noise or world) else None, behaviour=card['data']['return_mean'], runs=tuple(mean), returns=full))
     t = pd.DataFrame(out)
     order = lambda names: {n: i for i, n in enumerate(names)}
@@ -459,7 +459,7 @@ def _section(name, rows, cards):
     t = bench_table(rows, cards)
     each = lambda x: ', '.join(f'{v:,}' for v in sorted(set(x)))
     parts = [f'<h2>{html.escape(name)}</h2><p>{each(t.updates)} updates of {each(t.batch)} transitions, {each(t.seeds)} seeds, {each(t.episodes)} test episodes each.</p>', matrix_html(t), '<p>Mean return over 50 steps, ± standard deviation over seeds; bold: may be as good as the best of its row, for the 95 % interval of their difference, from the same starts, holds 0; small: the published mean (* probably counts 49 steps, and is compared with ours of 49). '
-             '<span class="above">Green</span>: our 95 % interval lies above it; <span class="below">orange</span>: below; no colour: no difference shown. <i>data</i>: mean return of the recorded behaviour.</p>']
+             '<span class="above">Green</span>: our 95 % interval lies above it; <span class="below">orange</span>: below; no colour: no difference shown, or a single seed, which shows none. <i>data</i>: mean return of the recorded behaviour.</p>']
     if len(all_ := totals(t)): parts += ['<h3>Over the rows that all have</h3>', _plain_table(all_, _TOTALS), _figure(png_bytes(profiles_figure(t)), 'png', 'Performance profiles: how many runs are better than a return.')]
     if (rows.metric=='return/policy').any(): parts.append(_figure(png_bytes(bench_curves(rows)), 'png', 'Return of the policy while learning; the shade is the range of the seeds.'))
     if 'goal_x' in rows and rows.goal_x.notna().any(): parts.append(_figure(png_bytes(places_figure(rows)), 'png', 'Goals of all test episodes, from orange (no seed held the object there at the end) over grey to green (all did).'))

@@ -95,7 +95,7 @@ def fast_policy(
     policy, known = agent.prior.policy if isinstance(agent, GOPlan) else None, agent.task.d_s+agent.task.d_g
     if isinstance(policy, GAN): bias = bias+weight[known:known+policy.config.switches].sum(0)   # without noise every switch is 1
     chain[0] = weight, bias = fold_scalers(weight, bias, agent.state_scaler, agent.goal_scaler)
-    if policy is not None and agent.config.show_goal and agent.task.shown_index:       # entries that are always the goal: their weights become the goal's
+    if policy is not None and agent.shows:       # entries that are always the goal: their weights become the goal's
         shown, goal = slice(*agent.task.shown_index), slice(agent.task.d_s, known)
         weight[goal] += weight[shown]
         weight[shown] = 0

@@ -63,7 +63,7 @@ class PickleReader:
         self.file, self.left = file, file.seek(0, 2)
         file.seek(0)
         self.stack, self.marks, self.memo = [], [], {}
-        self.held, self.digest, self.sealed = 0, hashlib.sha256(), False
+        self.held, self.encoded, self.digest, self.sealed = 0, set(), hashlib.sha256(), False
 
 @patch
 def reserve(self:PickleReader,
@@ -136,7 +136,7 @@ def _value(self:PickleReader, code):
     if code in CONSTANTS: return CONSTANTS[code]()
     if code in NUMBERS: return self._number(NUMBERS[code])
     if code in BYTES: return _Raw(self._counted(BYTES[code]))
-    if code in TEXTS: return self._counted(TEXTS[code], 2).decode()
+    if code in TEXTS: return self._counted(TEXTS[code], 3).decode()
     if code in LINES: return LINES[code](self._line())
     return int.from_bytes(self.take(self._number('<B')), 'little', signed=True)  # LONG1
 
@@ -176,7 +176,8 @@ def _reduce(self:PickleReader):
     if name=='_reconstruct': return _Array()
     if name=='dtype': return _Dtype(_word(args[0]))
     if name=='encode' and type(args[0]) is str:
-        self.reserve(len(args[0]))  # again and again, if a remembered text is encoded again and again
+        if id(args[0]) in self.encoded: self.reserve(len(args[0]))  # the first copy was booked with the text; a remembered text may be encoded again and again
+        self.encoded.add(id(args[0]))
         return _Raw(bytearray(args[0].encode('latin1')))
     if name!='_frombuffer': raise BadInput('the pickle calls what is not a function; allowed: NumPy arrays only')
     made, (raw, dtype, shape, order) = _Array(), args

@@ -3,7 +3,7 @@ import sys
 
 def main()->int: # as `cli.main`
     "Import the command and run it; whoever interrupts the import costs no traceback."
-    try: from .cli import main
+    try: from .lab.cli import main
     except KeyboardInterrupt:
         print('\ngoplan: interrupted', file=sys.stderr)
         return 130

@@ -1,5 +1,5 @@
 "What several test files use."
-from goplan_nb.cli import main
+from goplan_nb.lab.cli import main
 
 def refused(capsys, args, *words):
     "The command exits with 2 and says why in one line that holds all of `words`."

@@ -5,16 +5,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 import pandas as pd, pytest
-import goplan_nb.bench as bench
-from goplan_nb.bench import Cell, run_cells
+import goplan_nb.lab.bench as bench
+from goplan_nb.lab.bench import Experiment, run_experiments
 from conftest import refused
-from goplan_nb.cli import main
-from goplan_nb.data import checksum, load_episodes
+from goplan_nb.lab.cli import main
+from goplan_nb.data.files import checksum, load_episodes
 from goplan_nb.goplan import GOPlan
-from goplan_nb.planner import PlanConfig
-from goplan_nb.report import read_results
-from goplan_nb.tasks import get_task
-from goplan_nb.train import preset
+from goplan_nb.plan.planner import PlanConfig
+from goplan_nb.lab.report import read_results
+from goplan_nb.envs.tasks import get_task
+from goplan_nb.lab.train import preset
 
 def tiny(method, **changes):
     "A config of a few seconds."
@@ -25,9 +25,9 @@ def tiny(method, **changes):
     else: c = replace(c, hidden=16, updates=60)
     return replace(c, batch_size=32, **changes)
 
-def cells(data, seeds=(0, 1), methods=('bc', 'gcsl', 'goplan')):
-    arms = dict(goplan=('pretrained', 'policy', 'planner'))
-    return [Cell('table1', m, 'PointRooms', data.stem, data, 'laptop', tiny(m), seeds, arms.get(m, ('policy',)), (('PointRooms', 0.), ('PointRooms', .5)), 3) for m in methods]
+def runs(data, seeds=(0, 1), methods=('bc', 'gcsl', 'goplan')):
+    actors = dict(goplan=('pretrained', 'policy', 'planner'))
+    return [Experiment('table1', m, 'PointRooms', data.stem, data, 'laptop', tiny(m), seeds, actors.get(m, ('policy',)), (('PointRooms', 0.), ('PointRooms', .5)), 3) for m in methods]
 
 SCRIPT = '''import sys
 from pathlib import Path
@@ -46,12 +46,12 @@ def data(tmp_path_factory):
 def whole(data, tmp_path_factory):
     "An undisturbed run on two workers."
     out = tmp_path_factory.mktemp('bench')/'whole'
-    assert run_cells(out, cells(data), workers=2)==[]
+    assert run_experiments(out, runs(data), workers=2)==[]
     return out
 
 def values(out):
     "The cells as text, but for the commit, which may change while a long benchmark runs."
-    return {p.name: pd.read_csv(p, dtype=str).drop(columns='commit').to_csv() for p in sorted(Path(out).glob('cells/*.csv'))}
+    return {p.name: pd.read_csv(p, dtype=str).drop(columns='commit').to_csv() for p in sorted(Path(out).glob('experiments/*.csv'))}
 
 def wait_for(condition, process, seconds=300):
     "Until the condition holds; the process must still be at work then."
@@ -66,13 +66,13 @@ def test_killed_three_times_gives_the_same_bytes_as_undisturbed_also_in_another_
         start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     moments = (lambda: list(out.glob('work/*goplan*/checkpoint.safetensors')),               # in the middle of a training
                lambda: list(out.glob('work/*goplan*/pretrained.safetensors')),               # before the evaluation
-               lambda: list(out.glob('cells/*goplan*.csv')) and list(out.glob('work/*gcsl*')))  # between two cells
+               lambda: list(out.glob('experiments/*goplan*.csv')) and list(out.glob('work/*gcsl*')))  # between two cells
     for moment in moments:
         process = start()
         wait_for(moment, process)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    written = {p: p.stat().st_mtime_ns for p in out.glob('cells/*.csv')}
+    written = {p: p.stat().st_mtime_ns for p in out.glob('experiments/*.csv')}
     assert written
     process = start()
     said, errors = process.communicate(timeout=300)
@@ -95,25 +95,25 @@ def test_workers_end_with_the_one_who_started_them(data, tmp_path):
         else: raise AssertionError('the worker goes on without its parent')
 
 def test_rows_say_what_they_are(whole):
-    rows, cards, failed = read_results(whole)
+    rows, metadata_of, failed = read_results(whole)
     tests = rows[rows.metric=='return']
-    assert not failed and set(tests.groupby(['cell', 'arm', 'noise', 'seed']).size())=={3}
-    assert set(tests[tests.method=='goplan'].arm)=={'pretrained', 'policy', 'planner'} and (tests.value%1==0).all() and tests['last'].isin([0, 1]).all()
-    assert set(tests[tests.arm=='pretrained'].step)=={40} and set(tests[tests.arm=='planner'].step)=={60}
-    card = next(iter(cards.values()))
-    assert len(card['cell']['data']['sha256'])==64 and card['versions']['torch'] and card['data']['return_mean']>0
+    assert not failed and set(tests.groupby(['experiment', 'actor', 'noise', 'seed']).size())=={3}
+    assert set(tests[tests.method=='goplan'].actor)=={'pretrained', 'policy', 'planner'} and (tests.value%1==0).all() and tests['last'].isin([0, 1]).all()
+    assert set(tests[tests.actor=='pretrained'].step)=={40} and set(tests[tests.actor=='planner'].step)=={60}
+    metadata = next(iter(metadata_of.values()))
+    assert len(metadata['experiment']['data']['sha256'])==64 and metadata['versions']['torch'] and metadata['data']['return_mean']>0
 
 def test_planners_and_world_look_at_one_agent_in_many_ways(data, tmp_path, capsys, monkeypatch):
     "The commands, not only their cells: a table is printed, the numbers of each planner stand in the description."
     monkeypatch.setattr(bench, 'PLANS', {'long': PlanConfig(candidates=3, copies=2, lookahead=2), 'one-step': PlanConfig(candidates=2, copies=1, lookahead=0, bootstrap=True), 'free': PlanConfig(candidates=2, copies=1, lookahead=1, bootstrap=True)})
     how = ['--tasks', 'PointRooms', '--data', str(data), '--seeds', '0', '--updates', '20', '--batch-size', '16', '--episodes', '1', '--workers', '1', '--out', str(tmp_path)]
-    assert main(['bench', 'planners', *how])==0 and main(['bench', 'world', *how])==0
+    assert main(['bench', 'planners', *how])==0 and main(['bench', 'eval_task', *how])==0
     said = capsys.readouterr().out
-    assert 'GOPlan2, one-step ours' in said and 'GOPlan2, real world ours' in said
-    rows, cards, _ = read_results(tmp_path)
-    assert set(rows[rows.bench=='world'].arm.dropna()) >= {'policy', 'planner', 'planner:free', 'world'}
-    planned = next(c for c in cards.values() if c['bench']=='planners')['cell']['plans']
-    assert planned['one-step']['lookahead']==0 and planned['long']['candidates']==3 and set(planned)=={a.removeprefix('planner:') for a in rows.arm.unique() if ':' in str(a)}
+    assert 'GOPlan2, one-step plus' in said and 'GOPlan2, true environment plus' in said
+    rows, metadata_of, _ = read_results(tmp_path)
+    assert set(rows[rows.bench=='eval_task'].actor.dropna()) >= {'policy', 'planner', 'planner:free', 'eval_task'}
+    planned = next(c for c in metadata_of.values() if c['bench']=='planners')['experiment']['plans']
+    assert planned['one-step']['lookahead']==0 and planned['long']['candidates']==3 and set(planned)=={a.removeprefix('planner:') for a in rows.actor.unique() if ':' in str(a)}
 
 def test_a_margin_that_training_did_not_need_is_measured_before_it_is_planned_with(data, tmp_path, monkeypatch):
     plans = {n: PlanConfig(candidates=2, copies=1, lookahead=1, bootstrap=True, margin=m) for n, m in (('free', 0.), ('careful', 2.))}
@@ -121,35 +121,35 @@ def test_a_margin_that_training_did_not_need_is_measured_before_it_is_planned_wi
     seen, measure = [], GOPlan.measure
     monkeypatch.setattr(GOPlan, 'measure', lambda self, data, n=2048: seen.append(self.config.plan) or measure(self, data, n))
     episodes, _ = load_episodes(data, get_task('PointRooms'))
-    cell = replace(cells(data, (0,), ('goplan',))[0], arms=('policy', 'planner:free', 'planner:careful'), config=tiny('goplan', pretrain_updates=10, iterations=0))
-    text = bench.run_cell(cell.job(checksum(episodes)), tmp_path/'run', episodes)
+    experiment = replace(runs(data, (0,), ('goplan',))[0], actors=('policy', 'planner:free', 'planner:careful'), config=tiny('goplan', pretrain_updates=10, iterations=0))
+    text = bench.run_experiment(experiment.job(checksum(episodes)), tmp_path/'run', episodes)
     assert seen==[plans['careful']] and 'planner:careful' in text
 
 def test_a_failing_cell_is_recorded_and_stops_nobody(data, tmp_path, capsys):
-    good = cells(data, methods=('bc',))[0]
-    bad = replace(good, method='gcsl', config=tiny('gcsl'), worlds=(('PointRooms', 'much'),))     # no number: found out in the worker
-    assert run_cells(tmp_path, [bad, good], workers=2)==[bad.name]
+    good = runs(data, methods=('bc',))[0]
+    bad = replace(good, method='gcsl', config=tiny('gcsl'), eval_tasks=(('PointRooms', 'much'),))     # no number: found out in the worker
+    assert run_experiments(tmp_path, [bad, good], workers=2)==[bad.name]
     assert 'Traceback' in (tmp_path/'failed'/f'{bad.name}.txt').read_text() and list(values(tmp_path))==[f'{good.name}.csv']
     assert main(['report', str(tmp_path)])==0
     assert 'Traceback' in (tmp_path/'report.html').read_text()
 
 @pytest.mark.parametrize('times, failed', [(1, False), (2, True)])
 def test_a_worker_killed_by_the_system_is_started_once_more(times, failed, data, whole, tmp_path, monkeypatch):
-    start, one = bench._start, cells(data, methods=('bc',))
+    start, one = bench._start, runs(data, methods=('bc',))
     def deadly(job, device):
         start(job, device)
         if job.tries<=times: job.process.kill()
     monkeypatch.setattr(bench, '_start', deadly)
-    assert run_cells(tmp_path, one, workers=1)==([one[0].name] if failed else [])
+    assert run_experiments(tmp_path, one, workers=1)==([one[0].name] if failed else [])
     if failed: assert 'signal 9' in (tmp_path/'failed'/f'{one[0].name}.txt').read_text()
     else: assert values(tmp_path).items()<=values(whole).items()
 
 def test_what_differs_is_named_and_nothing_is_touched(data, whole):
     from goplan_nb.core import BadInput
-    before, one = values(whole), cells(data)[:1]
+    before, one = values(whole), runs(data)[:1]
     for changed, word in ((replace(one[0], config=tiny('bc', lr=1e-2)), 'config.lr: 0.0005 -> 0.01'), (replace(one[0], episodes=4), 'episodes: 3 -> 4'),
                           (replace(one[0], seeds=(1, 2)), 'holds seed(s) 1')):
-        with pytest.raises(BadInput, match=word.replace('(', r'\(').replace(')', r'\)')): run_cells(whole, [changed])
+        with pytest.raises(BadInput, match=word.replace('(', r'\(').replace(')', r'\)')): run_experiments(whole, [changed])
     assert values(whole)==before
 
 def test_wrong_use_costs_one_line(data, tmp_path, capsys):
@@ -169,7 +169,7 @@ def test_damaged_results_are_named(whole, tmp_path, capsys):
     for damage in (lambda t: t[:len(t)//2], lambda t: '', lambda t: t.replace('method', 'metod', 1), lambda t: '\0'*100):
         shutil.rmtree(tmp_path/'hurt', ignore_errors=True)
         shutil.copytree(whole, tmp_path/'hurt')
-        path = next((tmp_path/'hurt'/'cells').glob('*bc*.csv'))
+        path = next((tmp_path/'hurt'/'experiments').glob('*bc*.csv'))
         path.write_text(damage(path.read_text()))
         refused(capsys, ['report', tmp_path/'hurt'], path.name, 'damaged')
     path.with_suffix('.json').write_text('{')
@@ -177,8 +177,8 @@ def test_damaged_results_are_named(whole, tmp_path, capsys):
 
 @pytest.mark.skipif(find_spec('ray') is None, reason='ray is an extra')
 def test_ray_gives_the_same_numbers(data, whole, tmp_path):
-    one = cells(data, methods=('bc',))
-    assert run_cells(tmp_path, one, engine='ray')==[]
+    one = runs(data, methods=('bc',))
+    assert run_experiments(tmp_path, one, engine='ray')==[]
     assert values(tmp_path).items()<=values(whole).items()
 
 @pytest.mark.skipif(find_spec('ray') is None, reason='ray is an extra')
@@ -191,15 +191,15 @@ def test_ray_loses_a_node_and_no_cell(data, whole, tmp_path, monkeypatch):
     ray.init(address=cluster.address, log_to_driver=False)
     done_then = []
     def kill():
-        while not list((tmp_path/'cells').glob('*.csv')): time.sleep(.1)      # both nodes are at work then
+        while not list((tmp_path/'experiments').glob('*.csv')): time.sleep(.1)      # both nodes are at work then
         cluster.remove_node(second, allow_graceful=False)
-        done_then.append(len(list((tmp_path/'cells').glob('*.csv'))))
+        done_then.append(len(list((tmp_path/'experiments').glob('*.csv'))))
     killer = Thread(target=kill, daemon=True)
     try:
         killer.start()
-        assert run_cells(tmp_path, cells(data), engine='ray')==[]
+        assert run_experiments(tmp_path, runs(data), engine='ray')==[]
         killer.join(30)
-        assert done_then[0]<len(cells(data)) and not second.any_processes_alive()
+        assert done_then[0]<len(runs(data)) and not second.any_processes_alive()
         until = time.time()+120                                                # the cluster believes in a dead node only after some missed answers
         while sum(n['Alive'] for n in ray.nodes())>1 and time.time()<until: time.sleep(1)
         assert sum(n['Alive'] for n in ray.nodes())==1
@@ -226,7 +226,7 @@ def test_brackets_in_a_name_are_letters(capsys, data, tmp_path):
     refused(capsys, [*ask, '--updates', '7'], 'updates')
 
 def test_no_option_is_ignored(capsys, tmp_path):
-    for more, why in ((['weights', '--preset', 'laptop'], 'weights runs ours'), (['curves', '--methods', 'goplan'], 'compares its own'), (['fig2', '--preset', 'ours'], 'fig2 has no --preset'),
+    for more, why in ((['weights', '--preset', 'laptop'], 'weights runs plus'), (['curves', '--methods', 'goplan'], 'compares its own'), (['fig2', '--preset', 'plus'], 'fig2 has no --preset'),
                       (['fig2', '--workers', '2'], 'fig2 has no --workers'), (['table1', '--data', ''], '--data is empty'), (['table1', '--address', '1.2.3.4:5'], 'without --engine ray'), (['walls', '--seeds', str(2**70)], '2**32')):
         refused(capsys, ['bench', *more, '--out', tmp_path/'out'], why)
     assert not list((tmp_path/'out').glob('**/*.csv'))

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np, pandas as pd, pytest, torch
 from safetensors.torch import load_file
 from conftest import refused
-from goplan_nb.cli import main
-from goplan_nb.train import METHODS, load_checkpoint, save_checkpoint
+from goplan_nb.lab.cli import main
+from goplan_nb.lab.train import METHODS, load_checkpoint, save_checkpoint
 
 SAMPLES = Path(__file__).parent.parent/'data'/'samples'
 
@@ -87,8 +87,8 @@ def test_demo_makes_everything(data, tmp_path, capsys):
     assert {'report.html', 'metrics.csv', 'returns.csv', 'config.json', 'rollout.gif', 'fan.png', 'checkpoint.safetensors'} <= {p.name for p in (tmp_path/'d').iterdir()}
     said = capsys.readouterr().out
     for w in ('behaviour data', 'policy, pretrained', 'policy, fine-tuned', 'planner (GOPlan2)', '46.09', 'report:'): assert w in said
-    arms = pd.read_csv(tmp_path/'d'/'returns.csv')
-    assert set(arms.arm)=={'data', 'pretrained', 'policy', 'planner'} and (arms[arms.arm=='policy'].metric=='return').sum()==3
+    actors = pd.read_csv(tmp_path/'d'/'returns.csv')
+    assert set(actors.actor)=={'data', 'pretrained', 'policy', 'planner'} and (actors[actors.actor=='policy'].metric=='return').sum()==3
 
 def test_demo_draws_a_goal_of_one_number(tmp_path):
     "SawyerDoor's goal is an angle; one test episode, no pretraining, and the short planner."
@@ -103,14 +103,14 @@ def test_report_of_a_run_without_evaluations(data, tmp_path):
     assert main(['report', str(out)])==0 and 'data:image' not in (out/'report.html').read_text()
 
 def test_checkpoints_come_as_often_as_asked(data, tmp_path, monkeypatch):
-    import goplan_nb.train as train
+    import goplan_nb.lab.train as train
     out, saved, steps = tmp_path/'r', train.save_checkpoint, []
     monkeypatch.setattr(train, 'save_checkpoint', lambda path, state: steps.append(state['step']) or saved(path, state))
     assert main(train_args(data, out, '--updates', '90', '--checkpoint-every', '20', '--evaluate-every', '30', method='bc'))==0
     assert sorted(set(pd.read_csv(out/'metrics.csv').query('metric=="return/policy"').step))==[30, 60, 90] and steps==[20, 40, 60, 80, 90]
 
 def test_milestone_survives_a_kill_between_two_files(data, tmp_path, monkeypatch):
-    import goplan_nb.train as train
+    import goplan_nb.lab.train as train
     saved = train.save_checkpoint
     def dies(path, state):
         if path.name=='checkpoint.safetensors' and state['step']==120: raise KeyboardInterrupt
@@ -167,7 +167,7 @@ def test_full_disk_keeps_the_previous_checkpoint(data, tmp_path):
     assert p.returncode==2 and 'cannot write' in p.stderr and 'Traceback' not in p.stderr
     assert not list((tmp_path/'new').glob('*.safetensors')) and not list((tmp_path/'new').glob('.*tmp'))
     # and with a good checkpoint in place, a later failure leaves it alone
-    code = (f'import resource; from pathlib import Path; from goplan_nb.train import *; s = load_checkpoint(Path({str(out)!r})/"checkpoint.safetensors"); '
+    code = (f'import resource; from pathlib import Path; from goplan_nb.lab.train import *; s = load_checkpoint(Path({str(out)!r})/"checkpoint.safetensors"); '
             f'resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before)//2},)*2); save_checkpoint(Path({str(out)!r})/"checkpoint.safetensors", s)')
     p = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert 'BadInput' in p.stderr and (out/'checkpoint.safetensors').read_bytes()==before
@@ -219,7 +219,7 @@ def test_refuses_bad_collection(capsys, tmp_path):
     refused(capsys, ['collect', 'PointReach', '--behaviour', 'export', *out], 'export', 'expert')
     refused(capsys, ['collect', 'PointReach', '--out', tmp_path/'x.txt'], 'x.txt', '.npz')
     refused(capsys, ['collect', 'PointReach', '--seed', '1000000', *out], 'test episodes', 'allowed')
-    refused(capsys, ['collect', 'PointReach', '--seed', str(1_000_000+2**32), *out], 'test episodes', 'allowed')   # NumPy would draw the same worlds
+    refused(capsys, ['collect', 'PointReach', '--seed', str(1_000_000+2**32), *out], 'test episodes', 'allowed')   # NumPy would draw the same environments
     refused(capsys, ['collect', 'FetchReach', '--workers', '-1', *out], 'workers', 'allowed')
     assert not list(tmp_path.iterdir())
 
@@ -293,7 +293,7 @@ def test_convert_reads_arrays_only(capsys, tmp_path):
     assert not (tmp_path/'owned').exists() and not (tmp_path/'b.npz').exists()
 
 def test_collection_goes_on_after_an_interruption(capsys, tmp_path, monkeypatch):
-    from goplan_nb import behaviours
+    from goplan_nb.data import collection as behaviours
     args = lambda name, *more: ['collect', 'PointRooms', '--episodes', '500', '--behaviour', 'benchmark', '--out', tmp_path/name, *more]
     assert main([str(a) for a in args('calm.npz')])==0
     record, calls = behaviours._record, []
@@ -327,10 +327,10 @@ def test_every_method_trains_resumes_and_acts(method, data, tmp_path, capsys):
     assert result['method']==method and len(result['return_per_seed'])==2
     refused(capsys, ['evaluate', out, '--planner', '--device', 'cpu'], 'planner', 'policy')
 
-@pytest.mark.parametrize('more', [['--preset', 'ours'], ['--family', 'cvae'], ['--family', 'gaussian'], ['--family', 'mixture']])
+@pytest.mark.parametrize('more', [['--preset', 'plus'], ['--family', 'cvae'], ['--family', 'gaussian'], ['--family', 'mixture']])
 def test_every_prior_trains_resumes_plans_and_dreams(more, data, tmp_path, capsys):
     assert main(train_args(data, tmp_path/'whole', *more, '--seeds', '0', '1'))==0
-    out, code = tmp_path/'torn', 'import sys; from goplan_nb.cli import main; main(sys.argv[1:])'
+    out, code = tmp_path/'torn', 'import sys; from goplan_nb.lab.cli import main; main(sys.argv[1:])'
     args = train_args(data, out, *more, '--seeds', '0', '1')
     torn = subprocess.Popen([sys.executable, '-c', code, *map(str, args)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _ in range(600):
@@ -377,7 +377,7 @@ def test_a_folder_belongs_to_whom_it_says(capsys, data, run, tmp_path):
         refused(capsys, ['evaluate', str(other), '--episodes', '1'], 'config.json')
 
 def test_one_process_per_folder(capsys, data, run):
-    from goplan_nb.train import lock_folder
+    from goplan_nb.lab.train import lock_folder
     with lock_folder(run): refused(capsys, train_args(data, run, '--seeds', '0', '1'), 'another process')
 
 def test_diverged_weights_never_replace_a_checkpoint(capsys, data, tmp_path):
@@ -400,7 +400,7 @@ def test_values_of_options_are_no_methods_and_a_preset_is_named_once(capsys, dat
     monkeypatch.chdir(tmp_path)
     assert main(['train', '--out', 'goplan', 'bc', 'PointReach', '--data', str(data), '--evaluate-episodes', '1', '--hidden', '8', '--batch-size', '8', '--updates', '4'])==0
     assert json.loads((tmp_path/'goplan'/'config.json').read_text())['config']['updates']==4
-    refused(capsys, train_args(data, tmp_path/'b', '--preset', 'ours', '--preset', 'laptop'), 'allowed is one')
+    refused(capsys, train_args(data, tmp_path/'b', '--preset', 'plus', '--preset', 'laptop'), 'allowed is one')
 
 def test_files_of_others_are_left_alone(capsys, data, run, tmp_path):
     diary = tmp_path/'diary.txt'

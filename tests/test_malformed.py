@@ -6,7 +6,7 @@ GOPLAN_FUZZ=5000 pytest -s tests/test_malformed.py   the whole number; -s shows 
 Case i is made from the number i alone. Cases run in process, in workers whose address space may grow by 2 GiB and no more; a worker that dies or hangs fails the test.
 What a case may do is told apart:
   refused   exit code 2, one line on stderr, nothing written
-  equal     exit code 0, for damage that does not touch the data (a date in an archive without seal): arrays and card must be those of the sound file
+  equal     exit code 0, for damage that does not touch the data (a date in an archive without seal): arrays and metadata must be those of the sound file
   as read   exit code 0, only for changed instructions of a pickle without checksum: it is another valid file, and Python's own unpickler, limited to NumPy's four names, must find the same arrays
 """
 import builtins, contextlib, io, json, lzma, math, os, pickle, pickletools, random, resource, shutil, signal, struct, subprocess, sys, time, warnings, zipfile, zlib
@@ -22,8 +22,8 @@ TASK, N, T = 'PointReach', 12, 50
 
 def sound(folder):
     "An .npz, a sealed .pkl, a .pkl as others write it, a Minari dataset where that is installed."
-    from goplan_nb.cli import main
-    from goplan_nb.data import load_episodes
+    from goplan_nb.lab.cli import main
+    from goplan_nb.data.files import load_episodes
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         assert main(['collect', TASK, '--episodes', str(N), '--seed', '1', '--out', str(folder/'a.npz')])==0
         assert main(['convert', str(folder/'a.npz'), str(folder/'a.pkl')])==0
@@ -46,7 +46,7 @@ class Base:
         self.foreign = [(folder/f'foreign{p}.pkl').read_bytes() for p in range(6)]
         with np.load(folder/'a.npz') as z: self.arrays = {n: z[n] for n in z.files}
         with np.load(folder/'foreign.npz') as z: self.buffer = {n: z[n] for n in z.files}
-        self.card = json.loads(self.arrays['card'].tobytes())
+        self.metadata = json.loads(self.arrays['metadata'].tobytes())
         self.minari = folder/'minari'/'fuzz'/'sound-v0'
         self.canary = folder/'canary'
 
@@ -76,7 +76,7 @@ def rewritten(b, **changes):
     parts = [(f'{n}.npy', x if isinstance(x, bytes) else entry(x)) for n, x in (b.arrays | changes).items() if x is not None]
     return zipped(parts)
 
-def card_of(b, **changes): return np.frombuffer(json.dumps(b.card | changes).encode(), np.uint8)
+def card_of(b, **changes): return np.frombuffer(json.dumps(b.metadata | changes).encode(), np.uint8)
 def some_array(r): return r.choice(['observations', 'actions', 'goals', 'lengths'])
 def flipped(r, content, places=None):
     i = places[r.randrange(len(places))] if places else r.randrange(len(content))
@@ -156,10 +156,10 @@ def npz_method(r, b):
     return bytes(content)
 def npz_card(r, b):
     deep = r.choice([100, 5000, 10**5, 9*10**5])
-    ways = [b'['*deep+b']'*deep, b'{"a":'*(deep//5)+b'1'+b'}'*(deep//5), b'[]', b'null', b'"text"', b'\xff\xfe', b'{"task": NaN}', b'1'*10**5, b'', b'{', json.dumps(b.card).encode()[:-3], b'{"task": "PointReach", "sha256": "'+b'0'*64+b'"}',
-        json.dumps(b.card | dict(task='two\nlines\x1b[2J')).encode(), json.dumps(b.card | dict(task=['PointReach'])).encode(), json.dumps(b.card | dict(task='x'*10**5)).encode(), json.dumps(b.card | dict(sha256=None)).encode(),
-        json.dumps(b.card | dict(task='\ud800')).encode(), json.dumps(b.card | dict(note='x'*2*10**6)).encode(), json.dumps(b.card | dict(task='NoTask')).encode(), json.dumps({k: v for k, v in b.card.items() if k!='task'}).encode(), r.randbytes(300)]
-    return rewritten(b, card=np.frombuffer(r.choice(ways) or b' ', np.uint8))
+    ways = [b'['*deep+b']'*deep, b'{"a":'*(deep//5)+b'1'+b'}'*(deep//5), b'[]', b'null', b'"text"', b'\xff\xfe', b'{"task": NaN}', b'1'*10**5, b'', b'{', json.dumps(b.metadata).encode()[:-3], b'{"task": "PointReach", "sha256": "'+b'0'*64+b'"}',
+        json.dumps(b.metadata | dict(task='two\nlines\x1b[2J')).encode(), json.dumps(b.metadata | dict(task=['PointReach'])).encode(), json.dumps(b.metadata | dict(task='x'*10**5)).encode(), json.dumps(b.metadata | dict(sha256=None)).encode(),
+        json.dumps(b.metadata | dict(task='\ud800')).encode(), json.dumps(b.metadata | dict(note='x'*2*10**6)).encode(), json.dumps(b.metadata | dict(task='NoTask')).encode(), json.dumps({k: v for k, v in b.metadata.items() if k!='task'}).encode(), r.randbytes(300)]
+    return rewritten(b, metadata=np.frombuffer(r.choice(ways) or b' ', np.uint8))
 def no_npz(r, b):
     return r.choice([lambda: b'', lambda: r.randbytes(r.choice([1, 21, 22, 23, 100, 10_000])), lambda: b'observations,actions\n1,2\n', lambda: b.pkl, lambda: b'\x89PNG\r\n\x1a\n'+r.randbytes(99), lambda: b'PK\5\6'+bytes(18), lambda: b.npz+r.randbytes(r.randrange(1, 99)),
         lambda: r.randbytes(r.randrange(1, 99))+b.npz[r.randrange(1, 50):], lambda: b.npz[-r.randrange(22, 500):], lambda: bytes(10**5), lambda: b'\x93NUMPY\1\0'+b.npz, lambda: zlib.compress(b.npz), lambda: lzma.compress(b.npz), lambda: b'PK\3\4'*1000])()
@@ -287,14 +287,14 @@ def arguments(r, src, kind, folder):
 
 def accepted(src, name, out, b):
     "Whether exit code 0 is right: 'equal', 'as read', or what is wrong."
-    from goplan_nb.formats import load_any
-    from goplan_nb.tasks import get_task
+    from goplan_nb.data.formats import load_any
+    from goplan_nb.envs.tasks import get_task
     original = b.folder/('a.npz' if str(src).endswith('.npz') else 'a.pkl' if name in ('pkl_flip', 'pkl_block') else 'foreign3.pkl')
-    (e, card), (f, want) = load_any(src, get_task(TASK)), load_any(original, get_task(TASK))
+    (e, metadata), (f, want) = load_any(src, get_task(TASK)), load_any(original, get_task(TASK))
     if out and out.suffix=='.npz' and not same(load_any(out)[0], e): return 'the converted arrays differ from those read'
-    card.pop('source', 0); want.pop('source', 0)
-    if same(e, f) and card==want: return 'equal'
-    if name not in ('pkl_program_flip', 'pkl_splice'): return f'accepted with other arrays or another card: {name}'
+    metadata.pop('source', 0); want.pop('source', 0)
+    if same(e, f) and metadata==want: return 'equal'
+    if name not in ('pkl_program_flip', 'pkl_splice'): return f'accepted with other arrays or another metadata: {name}'
     try:
         with open(src, 'rb') as g, np.errstate(all='ignore'): theirs = Limited(g, encoding='latin1').load()
         equal = all(np.array_equal(np.asarray(theirs[k], np.float32), v) for k, v in dict(o=e.observations.numpy(), u=e.actions.numpy(), g=e.goals[:, None].expand(-1, e.horizon, -1).numpy()).items())
@@ -303,7 +303,7 @@ def accepted(src, name, out, b):
 
 def run_case(i, b):
     "What became of case i: 'refused', 'equal', 'as read', or a complaint."
-    from goplan_nb.cli import main
+    from goplan_nb.lab.cli import main
     r = random.Random(i)
     families = [(f, 'npz') for f in NPZ]+[(f, 'pkl') for f in PKL]
     f, kind = families[i%len(families)]
@@ -341,7 +341,7 @@ def work(folder, start, stop):
     b = Base(folder)
     CALLS.extend(calls(b))
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):   # everything is imported and warm before memory is counted
-        from goplan_nb.cli import main
+        from goplan_nb.lab.cli import main
         for n in ('a.npz', 'a.pkl'): assert main(['info', str(folder/n)])==0
         assert main(['train', 'gcsl', TASK, '--data', str(folder/'a.npz'), '--out', str(folder/'run'), '--updates', '1', '--hidden', '8', '--evaluate-episodes', '1', '--device', 'cpu'])==0
     shutil.rmtree(folder/'run')
@@ -377,7 +377,7 @@ def test_malformed_files_are_refused(start, tmp_path):
 
 def peak(code, *args):
     "MiB that a piece of code takes beyond the imports, in a process of its own, and what it prints."
-    script = f'import resource, sys\nfrom goplan_nb.cli import main\nfrom goplan_nb.formats import *\nimport numpy as np\nfrom goplan_nb.data import *\ndef high(): return int(next(l for l in open("/proc/self/status") if l.startswith("VmHWM")).split()[1])/1024\nstart = high()\n{code}\nprint(high()-start)'
+    script = f'import resource, sys\nfrom goplan_nb.lab.cli import main\nfrom goplan_nb.data.formats import *\nimport numpy as np\nfrom goplan_nb.data import *\ndef high(): return int(next(l for l in open("/proc/self/status") if l.startswith("VmHWM")).split()[1])/1024\nstart = high()\n{code}\nprint(high()-start)'
     done = subprocess.run([sys.executable, '-c', script, *map(str, args)], capture_output=True, text=True, timeout=300, env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=os.pathsep.join(p for p in sys.path if p)))
     return float(done.stdout.split()[-1]), done.stdout+done.stderr
 

@@ -2,18 +2,18 @@
 import csv
 from pathlib import Path
 import pytest, torch
-from goplan_nb.behaviours import collect
-from goplan_nb.data import load_episodes
-from goplan_nb.tasks import get_task, returns, task_names
+from goplan_nb.data.collection import collect
+from goplan_nb.data.files import load_episodes
+from goplan_nb.envs.tasks import get_task, returns, task_names
 
 DATA = Path(__file__).resolve().parent.parent/'data'
 
 @pytest.mark.parametrize('name', task_names())
 def test_sample_is_what_the_code_records(name):
     task = get_task(name)
-    stored, card = load_episodes(DATA/'samples'/f'{name}.npz', task)
-    assert len(stored)==200 and card['behaviour']=='expert' and (card['noise'], card['random_eps'])==(.2, .3)
-    assert abs(returns(task, stored).mean().item()-card['return_mean'])<1e-3
+    stored, metadata = load_episodes(DATA/'samples'/f'{name}.npz', task)
+    assert len(stored)==200 and metadata['behaviour']=='expert' and (metadata['noise'], metadata['random_eps'])==(.2, .3)
+    assert abs(returns(task, stored).mean().item()-metadata['return_mean'])<1e-3
     again = next(collect(task, 2, workers=1))
     assert (again.observations[:, 0]==stored.observations[:2, 0]).all() and (again.goals==stored.goals[:2]).all()  # starts and goals: to the bit
     # ten steps: another processor may round otherwise, and contacts magnify it later

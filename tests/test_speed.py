@@ -1,11 +1,11 @@
 "`goplan speed` and `goplan export` as a user meets them: what they write, what they refuse, and that a slow figure is called short."
 import sys
 import pandas as pd, pytest, torch
-from goplan_nb import speed
-from goplan_nb.acting import fast_policy
+from goplan_nb.lab import speed
+from goplan_nb.lab.acting import fast_policy
 from conftest import refused
-from goplan_nb.cli import main
-from goplan_nb.train import load_agent
+from goplan_nb.lab.cli import main
+from goplan_nb.lab.train import load_agent
 
 def test_speed_writes_the_columns_and_judges_a_slow_figure(tmp_path, capsys, monkeypatch):
     slow = speed.Work(lambda: 1e-9, speed.Needs(0.))   # next to nothing gets done

@@ -11,9 +11,9 @@ hard      40,000 episodes of the four hard tasks, hours
 import csv, sys
 from pathlib import Path
 from tqdm.auto import tqdm
-from goplan_nb.behaviours import CATALOGUE, SETS, add_row, dataset_row, record
-from goplan_nb.data import load_episodes
-from goplan_nb.tasks import get_task
+from goplan_nb.data.collection import CATALOGUE, SETS, add_row, dataset_row, record
+from goplan_nb.data.files import load_episodes
+from goplan_nb.envs.tasks import get_task
 
 DATA = Path(__file__).resolve().parent.parent/'data'
 TABLE = DATA/'datasets.csv'

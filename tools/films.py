@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 from goplan_nb.core import BadInput
-from goplan_nb.data import load_episodes
-from goplan_nb.plots import film, save_gif
-from goplan_nb.tasks import rollout
-from goplan_nb.train import load_agent
+from goplan_nb.data.files import load_episodes
+from goplan_nb.lab.plots import film, save_gif
+from goplan_nb.envs.tasks import rollout
+from goplan_nb.lab.train import load_agent
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT, LIMIT = ROOT/'nbs'/'images'/'films', 1_000_000

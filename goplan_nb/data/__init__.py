@@ -1,0 +1,3 @@
+"Datasets: sampling, files, formats, collection."
+from .._lazy import lazy
+__getattr__, __dir__ = lazy(__name__)

@@ -1,0 +1,3 @@
+"Networks, losses, and every learner."
+from .._lazy import lazy
+__getattr__, __dir__ = lazy(__name__)

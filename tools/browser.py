@@ -1,7 +1,7 @@
 """The lessons as a reader uses them: JupyterLab, a real kernel, a real browser.
 
 python tools/browser.py                     every lesson: runs all cells, moves every control, clicks at every map
-python tools/browser.py nbs/45_play.ipynb   only these
+python tools/browser.py nbs/tour.ipynb      only these
 python tools/browser.py --self-test         tiny notebooks with a planted error and a planted dead slider: both must be caught
 
 A control passes if the picture (or printed text) of its cell changes. Screenshots lie in runs/browser/. Sizes are those of the tests (IN_TEST=1).
@@ -10,8 +10,10 @@ Needs `playwright` and Debian's `chromium`, or another one named by CHROMIUM; cl
 import json, os, secrets, shutil, socket, subprocess, sys, tempfile, time, urllib.request
 from contextlib import contextmanager, suppress
 from pathlib import Path
+import repo
+from repo import NOTEBOOKS, ROOT
 
-ROOT, BIN = Path(__file__).resolve().parent.parent, Path(sys.executable).parent
+BIN = Path(sys.executable).parent
 OUT = ROOT/'runs'/'browser'
 PATIENCE = 60  # seconds to wait for an answer of the page; a slow machine needs them, a quick one does not notice
 
@@ -34,6 +36,11 @@ def chromium():
     found = next((w for n in names if n and (w := shutil.which(n))), None)
     return found or sys.exit('browser: no Chromium here; on Debian: apt-get install chromium; elsewhere set CHROMIUM to its program')
 
+def place(path):
+    "Where a copy of a notebook stands: as in the checkout, so that its links and paths hold."
+    path = Path(path).resolve()
+    return Path('nbs')/(path.relative_to(NOTEBOOKS) if NOTEBOOKS in path.parents else path.name)
+
 def workplace(notebooks, out):
     "A folder like the checkout, with copies of the notebooks, so that running them changes nothing."
     shutil.rmtree(out, ignore_errors=True)
@@ -41,7 +48,9 @@ def workplace(notebooks, out):
     (work/'nbs').mkdir(parents=True)
     for p in ROOT.iterdir():
         if p.name not in ('nbs', 'runs', '.git', '.venv'): (work/p.name).symlink_to(p)
-    for p in notebooks: shutil.copy(p, work/'nbs')
+    for p in notebooks:
+        (work/place(p)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(p, work/place(p))
     if (ROOT/'nbs'/'images').exists(): shutil.copytree(ROOT/'nbs'/'images', work/'nbs'/'images')
     return work
 
@@ -81,14 +90,15 @@ def jupyterlab(work):
 
 class Lesson:
     "One notebook in one tab."
-    def __init__(self, name, out): self.name, self.out, self.cells, self.moved, self.faults, self.foreign = name, out, 0, [], [], set()
+    def __init__(self, path, out):
+        self.name, self.place, self.out, self.cells, self.moved, self.faults, self.foreign = '-'.join(place(path).with_suffix('').parts[1:]), place(path), out, 0, [], [], set()
 
     def open(self, browser, address, token):
         "A tab of its own, with the notebook in it and its kernel running."
         name, self.page = self.name, browser.new_page(viewport=dict(width=1400, height=1000))
         self.page.set_default_timeout(1000*PATIENCE)
         self.page.on('request', lambda r: self.foreign.add(r.url) if not r.url.startswith((address, 'blob:', 'data:', address.replace('http', 'ws'))) else None)
-        self.page.goto(f'{address}/lab/workspaces/{name}/tree/nbs/{name}.ipynb?reset&token={token}')
+        self.page.goto(f'{address}/lab/workspaces/{name}/tree/{self.place}?reset&token={token}')
         self.page.wait_for_function('() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.isReady', timeout=2000*PATIENCE)
 
     def run(self):
@@ -170,8 +180,8 @@ def visit(notebooks, out=OUT, quiet=False):
     with jupyterlab(work) as (address, token), sync_playwright() as p:
         browser = p.chromium.launch(executable_path=program, args=['--no-sandbox', '--disable-dev-shm-usage'])
         for path in notebooks:
-            start, lesson = time.time(), Lesson(path.stem, out)
-            lessons[path.stem] = lesson
+            start, lesson = time.time(), Lesson(path, out)
+            lessons[lesson.name] = lesson
             try:
                 lesson.open(browser, address, token)
                 lesson.run()
@@ -180,7 +190,7 @@ def visit(notebooks, out=OUT, quiet=False):
             with suppress(Exception): lesson.close()
             if lesson.foreign: lesson.faults.append(f'asks other hosts: {sorted(lesson.foreign)[:3]}')
             if quiet: continue
-            print(f'{path.stem:16} {lesson.cells:4} cells run, {len(lesson.moved):3} controls moved, {time.time()-start:4.0f} s: {"ok" if not lesson.faults else "FAILED"}', flush=True)
+            print(f'{lesson.name:24} {lesson.cells:4} cells run, {len(lesson.moved):3} controls moved, {time.time()-start:4.0f} s: {"ok" if not lesson.faults else "FAILED"}', flush=True)
             for fault in lesson.faults: print(f'    {fault}', flush=True)
         browser.close()
     return lessons
@@ -208,7 +218,7 @@ def self_test():
 if __name__=='__main__':
     if '--self-test' in sys.argv: passed, failed = self_test()
     else:
-        lessons = visit([Path(a) for a in sys.argv[1:]] or sorted((ROOT/'nbs').glob('[0-9]*.ipynb')))
+        lessons = visit([Path(a) for a in sys.argv[1:]] or repo.lessons())
         failed = sum(bool(l.faults) for l in lessons.values())
         passed = len(lessons)-failed
         print(f'{sum(l.cells for l in lessons.values())} cells run, {sum(len(l.moved) for l in lessons.values())} controls moved; screenshots in {OUT.relative_to(ROOT)}/')

@@ -5,7 +5,7 @@ python tools/datasets.py --table                 write data/README.md from data/
 
 samples   200 episodes of each of the ten tasks, stored in the repository          easy     2,000 episodes each, expert and benchmark behaviour
 hard-s    4,000 episodes of the four hard tasks, one tenth of `hard`               random   uniform actions
-ood       5,000 episodes that stay in the region of their group                    noise    FetchReach with trembling hands, uniform actions
+ood       5,000 episodes that stay in the region of their group                    noise    FetchReach with action noise, uniform actions
 hard      40,000 episodes of the four hard tasks, hours
 """
 import csv, sys
@@ -30,20 +30,29 @@ def make(name):
 HEAD = '''# data
 
 Datasets are made, not downloaded: `goplan collect FetchReach --out data/FetchReach.npz` writes the same bytes on every machine with the same versions.
-An `.npz` holds `observations (N, T+1, d_s)`, `actions (N, T, d_a)`, `goals (N, d_g)`, `lengths (N)` and a JSON card with behaviour, noise, seed, versions and checksum;
+An `.npz` holds `observations (N, T+1, d_s)`, `actions (N, T, d_a)`, `goals (N, d_g)`, `lengths (N)` and JSON metadata with behaviour, noise, seed, versions and checksum;
 `goplan info FILE` shows it. Nothing in it is a pickle.
 
-`samples/` comes with the repository: 200 episodes of every task. They are the first 200 episodes of the full set of that task, as the `-s` sets are its first tenth.
-All others are recorded by `python tools/datasets.py GROUP ...`, which goes on where it was interrupted; `datasets.csv` is its log. Expert and benchmark data have the published exploration:
-Gaussian noise 0.2, and with chance 0.3 a uniform action. `results/` holds the numbers that notebooks and README show, one tidy CSV per training, each row with the commit that made it.
-GOPlan multiplies in bfloat16 where the processor has instructions for it (`--precision auto`): so did the cells of commit bc1bf1c, while all older ones are in float32. Later cells say it in their column `versions`. Cells marked 632fe60-dirty or c01590a-dirty ran with the code of those commits; only files in this folder differed from them.
+## What is here
 
-| file | task | behaviour | episodes | return, 50 steps | 49 steps, before the action | actions, mean | deviation | recorded in | MB |
+- `samples/`: 200 episodes of every task, in the repository. They are the first 200 episodes of the full set of that task; the `-s` sets are its first tenth.
+- `results/`: the numbers that notebooks and README show, one tidy CSV per training (`results/*/experiments/`), each row with the commit that made it. Read as tables: [docs/results.md](../docs/results.md).
+- `tour/`: the trained agent that the [tour](../nbs/tour.ipynb) loads.
+- All other datasets are recorded by `python tools/datasets.py GROUP ...`, which resumes where it was interrupted. Expert and benchmark data have the published exploration:
+  Gaussian noise of standard deviation 0.2, and with probability 0.3 a uniform action.
+
+GOPlan multiplies in bfloat16 where the processor has instructions for it (`--precision auto`): so did the experiments of commit bc1bf1c, while all older ones are in float32.
+Later ones say it in their column `versions`. Experiments marked 632fe60-dirty or c01590a-dirty ran with the code of those commits; only files in this folder differed.
+Files written before the renaming of options (columns `arm`, `world`; preset `ours`) are read as they are.
+
+## Recorded datasets
+
+| file | task | behaviour | episodes | return, 50 steps | 49 steps, before the action | actions, mean | std | recorded in | MB |
 |---|---|---|---|---|---|---|---|---|---|
 '''
 
 def write_table():
-    "data/README.md from the log of what was recorded."
+    "data/README.md from the list of what was recorded."
     with open(TABLE, newline='') as f: rows = list(csv.DictReader(f))
     line = lambda r: f'| {r["file"]} | {r["task"]} | {r["behaviour"]} | {int(r["episodes"]):,} | {r["return_mean"]} | {r["return49_mean"]} | {r["action_mean"]} | {r["action_std"]} | {r["seconds"]} s | {r["megabytes"]} |'
     missing = sorted({f'{name}.npz' for name in CATALOGUE}-{r['file'] for r in rows})

@@ -9,10 +9,12 @@ import ast, base64, html, json, os, re, shutil, subprocess, sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-from house import ORDER, PACKAGE, ROOT, cells, notebooks, source
-import equations, lessons
+import lessons, repo
+from repo import PACKAGE, ROOT, cells, module_name, modules, source
 
 PAGES, SITE = ROOT/'_proc'/'site', ROOT/'_docs'
+DOCUMENTS = {ROOT/'CHANGELOG.md': 'changelog.md', ROOT/'CONTRIBUTING.md': 'contributing.md', ROOT/'data'/'README.md': 'data.md', ROOT/'nbs'/'README.md': 'lessons.md',
+    ROOT/'README.md': 'index.md', ROOT/'nbs'/'index.ipynb': 'index.md', **{p: p.name for p in (ROOT/'docs').glob('*.md')}}
 
 # ---------------------------------------------------------------- formulas
 
@@ -35,23 +37,33 @@ def with_formulas(text):
 
 # ---------------------------------------------------------------- lessons
 
-def relink(text, up=''):
-    "Links between notebooks, and those to files of the checkout, as links between pages."
-    text = re.sub(r'\]\((?:nbs/)?(\d\d_\w+)\.ipynb(#[^)]*)?\)', rf']({up}lessons/\1.md)', text)
-    text = re.sub(r'\]\((?:nbs/)?index\.ipynb\)', rf']({up}index.md)', text)
-    text = re.sub(r'(\]\(|src=")(?:\.\./)?(?:nbs/)?images/', rf'\1{up}images/', text)
-    text = re.sub(r'\]\((?:\.\./)?data/README\.md(#[^)]*)?\)', rf']({up}data.md\1)', text)
-    return re.sub(r'\]\((?:\.\./)?(CHANGELOG|CONTRIBUTING|GLOSSARY)(?:\.md)?\)', lambda m: f']({up}{m[1].lower()}.md)', text)
+def page_of(path):
+    "Where a file of the checkout stands on the site, or None."
+    if path in DOCUMENTS: return DOCUMENTS[path]
+    if path.suffix=='.ipynb' and repo.NOTEBOOKS in path.parents: return f'lessons/{repo.key(path)}.md'
+    if (repo.NOTEBOOKS/'images') in path.parents: return str(path.relative_to(repo.NOTEBOOKS))
 
-def shown(output, folder, stem, n):
+def relink(text, path):
+    "Links of a file of the checkout as links between pages; what is no page of the site is named, not linked."
+    here = os.path.dirname(page_of(path))
+    def target(link):
+        if re.match(r'https?:|mailto:|#', link): return link
+        file, mark, anchor = link.partition('#')
+        page = page_of((path.parent/unquote(file)).resolve())
+        return page and os.path.relpath(page, here or '.')+mark+anchor
+    def link(m): return f'[{m[1]}]({to})' if (to := target(m[2])) else m[1]
+    text = re.sub(r'(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)', lambda m: m[1]+link((m[0], m[2], m[3])), text)
+    return re.sub(r'src="([^"]+)"', lambda m: f'src="{target(m[1]) or m[1]}"', text)
+
+def shown(output, path, folder, n):
     "An output as Markdown: a picture, a table, or text; (Markdown, pictures so far)."
     data = output.get('data', {})
     text = lambda k: ''.join(data.get(k, ''))
     if 'image/png' in data:
-        (folder/f'{stem}-{n}.png').write_bytes(base64.b64decode(text('image/png')))
-        return f'![picture {n+1} of {stem[3:]}]({stem}-{n}.png)', n+1
+        (folder/f'{path.stem}-{n}.png').write_bytes(base64.b64decode(text('image/png')))
+        return f'![picture {n+1}]({path.stem}-{n}.png)', n+1
     if 'text/html' in data: return '<div class="table">'+re.sub(r'<style.*?</style>', '', text('text/html'), flags=re.S).replace('\n', ' ')+'</div>', n
-    if 'text/markdown' in data: return relink(text('text/markdown'), '../'), n
+    if 'text/markdown' in data: return relink(text('text/markdown'), path), n
     plain = re.sub(r'\x1b\[[0-9;]*m', '', ''.join(output.get('text', '')) or text('text/plain'))
     if not plain.strip() or 'IPKernelApp' in plain: return '', n
     return f'<pre class="output">{html.escape(plain.rstrip()[:4000])}</pre>', n
@@ -62,27 +74,34 @@ def lesson(path, folder):
     for cell in cells(path):
         text = source(cell)
         if cell['cell_type']=='markdown':
-            parts.append(relink(with_formulas(text), '../'))
+            parts.append(relink(with_formulas(text), path))
             continue
         if re.match(r'\s*#\|\s*(hide|default_exp)', text): continue
         code = '\n'.join(l for l in text.split('\n') if not l.startswith('#|')).strip('\n')
-        solution = code.startswith('# Solution')
+        solution = re.match(r'# *Solution', code)
         block = f'```python\n{code}\n```'
         if solution: block = '??? success "Solution"\n'+'\n'.join('    '+l for l in block.split('\n'))
         if code: parts.append(block)
         for output in cell['outputs']:
-            one, n = shown(output, folder, path.stem, n)
+            one, n = shown(output, path, folder, n)
             if one: parts.append(one)
-    parts.append(f'\n---\nThis page is `nbs/{path.name}`; its functions: [{path.stem[3:]}](../api/{path.stem[3:]}.md).' if (PACKAGE/f'{path.stem[3:]}.py').exists() else '')
+    module, up = repo.exported(path), '../'*(len(path.relative_to(repo.NOTEBOOKS).parts))
+    parts.append(f'\n---\nThis page is `nbs/{repo.key(path)}.ipynb`'+(f'; its functions: [{module}]({up}api/{module}.md).' if module else '.'))
     (folder/f'{path.stem}.md').write_text('\n\n'.join(parts)+'\n', encoding='utf-8')
     return n
 
 # ---------------------------------------------------------------- functions
 
 def comments(path):
-    "line number -> the comment that ends it."
-    found = {i: re.search(r'#\s?([^#\'"]*.*)$', l) for i, l in enumerate(path.read_text(encoding='utf-8').split('\n'), 1)}
-    return {i: m[1].strip() for i, m in found.items() if m}
+    "line number -> the comment that ends it, or the comment lines right above it."
+    lines = path.read_text(encoding='utf-8').split('\n')
+    found, above = {}, []
+    for i, l in enumerate(lines, 1):
+        if m := re.match(r'\s*#\s?(.*)$', l): above.append(m[1].strip()); continue
+        if m := re.search(r'#\s?([^#\'"]*.*)$', l): found[i] = m[1].strip()
+        elif above and ':' in l: found[i] = ' '.join(above)
+        above = []
+    return found
 
 def cell_text(text):
     "Text that may stand in a cell of a table; code in backticks stays code."
@@ -120,48 +139,38 @@ def entry(node, notes, name=None, level='##'):
         elif isinstance(x, ast.FunctionDef) and not x.name.startswith('_'): parts.append(entry(x, notes, f'{name}.{x.name}', '###'))
     return '\n\n'.join(p for p in parts if p)
 
-def api(path, folder):
+def api(path, folder, lesson):
     "The page of a module: what it says, and everything public in it."
-    tree, notes = ast.parse(path.read_text(encoding='utf-8')), comments(path)
-    nb = next((p for p in notebooks() if p.stem[3:]==path.stem), None)
-    parts = [f'# {path.stem}', ast.get_docstring(tree) or '', f'Lesson: [{nb.stem[3:]}](../lessons/{nb.stem}.md)' if nb else '']
-    for node in tree.body:
+    parsed, notes, name = ast.parse(path.read_text(encoding='utf-8')), comments(path), module_name(path)
+    parts = [f'# {name}', ast.get_docstring(parsed) or '', f'Lesson: [{repo.key(lesson)}](../lessons/{repo.key(lesson)}.md)' if lesson else '']
+    for node in parsed.body:
         if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name.startswith('_'): continue
         patched = isinstance(node, ast.FunctionDef) and any('patch' in ast.unparse(d) for d in node.decorator_list)
         parts.append(entry(node, notes, f'{ast.unparse(node.args.args[0].annotation)}.{node.name}' if patched else None))
-    (folder/f'{path.stem}.md').write_text('\n\n'.join(p for p in parts if p)+'\n', encoding='utf-8')
+    (folder/f'{name}.md').write_text('\n\n'.join(p for p in parts if p)+'\n', encoding='utf-8')
 
-# ---------------------------------------------------------------- the other pages
+# ---------------------------------------------------------------- all pages
 
-def lessons_page():
-    "The map of the lessons: picture, question, minutes."
-    picture = lambda stem: f'![{stem[3:]}](images/thumbs/{stem}.png)' if (lessons.THUMBS/f'{stem}.png').exists() else ''
-    rows = [f'| {picture(l.path.stem)} | [{l.path.stem[3:]}](lessons/{l.path.stem}.md) | {l.promise} | {l.minutes} |' for l in map(lessons.measure, notebooks()) if l.path.stem[:2].isdigit()]
-    return '\n'.join(['# Lessons', '', 'In reading order; each imports only what stands above it.', '', '| | lesson | what for | minutes |', '|---|---|---|---|', *rows])
-
-def pages():
+def write_pages():
     "Everything that mkdocs reads."
     shutil.rmtree(PAGES, ignore_errors=True)
-    for d in ('lessons', 'api', 'stylesheets'): (PAGES/d).mkdir(parents=True)
+    for d in ('lessons', 'api', 'stylesheets', *(f'lessons/{c}' for c in repo.CHAPTERS)): (PAGES/d).mkdir(parents=True)
     shutil.copytree(ROOT/'nbs'/'images', PAGES/'images')
-    readme = (ROOT/'README.md').read_text(encoding='utf-8')
-    (PAGES/'index.md').write_text('---\nhide: [navigation]\n---\n'+relink(readme), encoding='utf-8')
-    results = re.search(r'^## Results.*?(?=^## (?!#))', readme, flags=re.S|re.M)
-    (PAGES/'results.md').write_text(relink(results[0].replace('## Results', '# Results', 1) if results else '# Results'), encoding='utf-8')
-    for name in ('CHANGELOG', 'CONTRIBUTING'): (PAGES/f'{name.lower()}.md').write_text(relink((ROOT/f'{name}.md').read_text(encoding='utf-8')), encoding='utf-8')
-    (PAGES/'data.md').write_text((ROOT/'data'/'README.md').read_text(encoding='utf-8'), encoding='utf-8')
-    (PAGES/'glossary.md').write_text(relink(with_formulas((ROOT/'GLOSSARY.md').read_text(encoding='utf-8'))), encoding='utf-8')
-    (PAGES/'equations.md').write_text(relink(with_formulas(equations.page())), encoding='utf-8')
-    for p in notebooks():
-        if p.stem[:2].isdigit(): lesson(p, PAGES/'lessons')
-    for name in ORDER: api(PACKAGE/f'{name}.py', PAGES/'api') if (PACKAGE/f'{name}.py').exists() else None
-    (PAGES/'lessons.md').write_text(lessons_page(), encoding='utf-8')
-    names = [n for n in ORDER if (PAGES/'api'/f'{n}.md').exists()]
-    (PAGES/'api.md').write_text('# Functions\n\nBy module, in the order in which they import each other.\n\n'+'\n'.join(f'- [{n}](api/{n}.md): {ast.get_docstring(ast.parse((PACKAGE/(n+".py")).read_text(encoding="utf-8")))}' for n in names)+'\n', encoding='utf-8')
+    for path, page in DOCUMENTS.items():
+        if path.suffix=='.ipynb': continue
+        front = '---\nhide: [navigation]\n---\n' if page=='index.md' else ''
+        (PAGES/page).write_text(front+relink(with_formulas(path.read_text(encoding='utf-8')), path), encoding='utf-8')
+    for p in repo.lessons(): lesson(p, PAGES/'lessons'/('' if p.parent==repo.NOTEBOOKS else p.parent.name))
+    lesson_of = repo.lesson_of()
+    for p in modules(): api(p, PAGES/'api', lesson_of.get(module_name(p)))
+    names = [module_name(p) for p in modules()]
+    said = lambda p: ast.get_docstring(ast.parse(p.read_text(encoding='utf-8'))) or ''
+    (PAGES/'api.md').write_text('# Functions\n\nBy sub-package and module.\n\n'+'\n'.join(f'- [{module_name(p)}](api/{module_name(p)}.md): {said(p)}' for p in modules())+'\n', encoding='utf-8')
     (PAGES/'stylesheets'/'site.css').write_text(CSS, encoding='utf-8')
-    nav = [dict(Start='index.md'), dict(Lessons=['lessons.md']+[f'lessons/{p.stem}.md' for p in notebooks() if p.stem[:2].isdigit()]),
-        dict(Functions=['api.md']+[f'api/{n}.md' for n in names]), dict(Results='results.md'), dict(Data='data.md'),
-        dict(Reference=['glossary.md', 'equations.md', 'contributing.md', 'changelog.md'])]
+    chapter = lambda c: {repo.CHAPTERS[c].partition(':')[0]: [{lessons.title(p): f'lessons/{repo.key(p)}.md'} for p in repo.lessons() if p.parent.name==c]}
+    nav = [dict(Start='index.md'), dict(Lessons=['lessons.md', dict(Tour='lessons/tour.md'), *map(chapter, repo.CHAPTERS)]), dict(Results='results.md'),
+        dict(Functions=['api.md', *(f'api/{n}.md' for n in names)]), dict(Data='data.md'),
+        dict(Reference=['glossary.md', 'bibliography.md', 'equations.md', 'deviations.md', 'contributing.md', 'changelog.md'])]
     (PAGES.parent/'mkdocs.yml').write_text(json.dumps(dict(INHERIT='../mkdocs.yml', docs_dir='site', site_dir='../_docs', nav=nav)), encoding='utf-8')
 
 CSS = '''
@@ -219,7 +228,7 @@ def check():
 
 if __name__=='__main__':
     if '--check' not in sys.argv:
-        pages()
+        write_pages()
         env = dict(os.environ, NO_MKDOCS_2_WARNING='1')
         subprocess.run([str(Path(sys.executable).parent/'mkdocs'), 'build', '-q', '-f', str(PAGES.parent/'mkdocs.yml')], check=True, env=env)
     n, faults = check()

@@ -1,13 +1,14 @@
 """Where is equation N? Paper -> function -> lesson -> the check below it; found in the modules and the notebooks, not kept by hand.
 
-python tools/equations.py       prints the page as Markdown; exit status 1 if an equation of the method has no function or no check
+python tools/equations.py       exit status 1 if an equation of the method has no function or no check
 """
 import ast, re, sys
-from house import ORDER, PACKAGE, cells, notebooks, source
+import repo
+from repo import cells, lessons, module_name, modules, source
 
 # what each of them says; those of which no function exists say why
 SAYS = {'Eq. 1': 'the expected discounted return; measured without discount by `tasks.returns`', 'Eq. 2': "MuZero's reanalysis loss, quoted as related work; not a part of the method",
-    'Eq. 3': 'each model predicts the change of a state', 'Eq. 4': 'the greatest disagreement of the models along a dream', 'Eq. 5': 'the game of the advantage-weighted conditional GAN',
+    'Eq. 3': 'each model predicts the change of a state', 'Eq. 4': 'the largest disagreement of the models along an imagined trajectory', 'Eq. 5': 'the game of the advantage-weighted conditional GAN',
     'Eq. 6': 'the value is regressed to a discounted target', 'Eq. 7': "the discriminator's loss, demonstrations weighted", 'Eq. 8': "the policy's loss",
     'Algorithm 1': 'both stages: pretraining, then reanalysis and fine-tuning', 'Algorithm 2': 'the planner', 'Figure 2': 'which policies keep both modes', 'Figure 3': 'the six cases of reanalysis'}
 NO_FUNCTION = {'Eq. 1', 'Eq. 2'}
@@ -20,26 +21,26 @@ def named(text):
 
 def functions():
     "(module, name, how a notebook uses it, its source) of everything exported."
-    for module in ORDER:
-        path = PACKAGE/f'{module}.py'
-        if not path.exists(): continue
+    for path in modules():
+        module = module_name(path)
         text = path.read_text(encoding='utf-8')
-        for node in ast.parse(text).body:
+        top = ast.parse(text).body
+        for node in [*top, *(m for c in top if isinstance(c, ast.ClassDef) for m in c.body)]:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.endswith('Config'):
                 method = isinstance(node, ast.FunctionDef) and node.args.args and node.args.args[0].arg=='self'
                 yield module, node.name, rf'\.{node.name}\b' if method else rf'\b{node.name}\b', ast.get_source_segment(text, node)
 
 def check_of(module, use):
     "The lesson of a function, and the first line of a cell there that asserts something and uses it, by that pattern."
-    for path in notebooks():
-        if path.stem[3:]!=module: continue
+    for path in lessons():
+        if repo.exported(path)!=module: continue
         for c in cells(path):
             text = source(c)
             if c['cell_type']!='code' or '#| export' in text: continue
             lines = [l.strip() for l in text.split('\n') if re.match(r'\s*(test_\w+\(|assert |with expect_fail)', l)]
             if not lines or not re.search(use, text): continue
-            return path.stem, next((l for l in lines if re.search(use, l)), lines[0])   # the line that names it, else the first of its cell
-        return path.stem, ''
+            return repo.key(path), next((l for l in lines if re.search(use, l)), lines[0])   # the line that names it, else the first of its cell
+        return repo.key(path), ''
     return '', ''
 
 def rows():
@@ -53,7 +54,7 @@ def rows():
 def page():
     "The table as Markdown."
     line = lambda key, says, module, name, stem, check: (f'| {key} | {says} | '+(f'`{module}.{name}`' if name else '')+' | '+
-        (f'[{stem[3:]}]({stem}.ipynb)' if stem else '')+' | '+(f'`{check.replace("|", "¦")[:90]}`' if check else '')+' |')
+        (f'[{stem}](../nbs/{stem}.ipynb)' if stem else '')+' | '+(f'`{check.replace("|", "¦")[:90]}`' if check else '')+' |')
     shown, out = set(), []
     for row in rows():
         out.append(line('' if row[0] in shown else row[0], '' if row[0] in shown else row[1], *row[2:]))
@@ -63,7 +64,6 @@ def page():
     return '\n'.join(head+out)+'\n'
 
 if __name__=='__main__':
-    print(page())
     missing = {key for key in SAYS if key not in NO_FUNCTION and not any(r[0]==key and r[3] and r[5] for r in rows())}
     if missing: print('without a function or a check:', ', '.join(sorted(missing)), file=sys.stderr)
     sys.exit(bool(missing))

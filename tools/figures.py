@@ -1,6 +1,6 @@
 """Execute notebooks from top to bottom in a fresh kernel and store what they show.
 
-python tools/figures.py nbs/33_planner.ipynb ...     default: every notebook
+python tools/figures.py nbs/course/07_planner.ipynb ...     default: every notebook
 
 Stored output is what a reader on a code host sees: pictures and text. State of widgets is left out, for it needs a kernel and changes with every run.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from PIL import Image
+from repo import notebooks
 
 def smaller(
     png:str, # base64, as a notebook stores it
@@ -37,6 +38,6 @@ def execute(path):
 if __name__=='__main__':
     os.environ.setdefault('OMP_NUM_THREADS', '1')
     os.environ.pop('MPLBACKEND', None)
-    for path in map(Path, sys.argv[1:] or sorted(map(str, Path('nbs').glob('*.ipynb')))):
+    for path in map(Path, sys.argv[1:] or notebooks()):
         execute(path)
         print(path, path.stat().st_size//1000, 'KB', flush=True)

@@ -1,17 +1,16 @@
-"""How well each lesson reads, in numbers, and the small picture that stands for it in the map.
+"""How well each lesson reads, in numbers.
 
 python tools/lessons.py            prints the table; exit status 1 if a lesson falls short
-python tools/lessons.py --thumbs   writes nbs/images/thumbs/ anew from the stored pictures
+python tools/lessons.py --map      writes nbs/README.md, the map of all lessons
 
-A lesson has three stored pictures and more, at most four code cells in a row without a word, after every display equation a code cell within the
-next two cells, exercises each with a check and a solution that is executed, says what it promises and how many minutes it takes, and its last words link to the next.
+A lesson asks a question in the line below its title, says how many minutes it takes, has a code cell within the next two cells after every display equation, exercises each
+with a check and a solution that is executed, three bullets of summary, further reading, and its last words link to the next lesson of its chapter.
 """
-import base64, io, re, sys
+import re, sys
 from dataclasses import dataclass, fields
 from pathlib import Path
-from house import ROOT, cells, notebooks, source
-
-THUMBS = ROOT/'nbs'/'images'/'thumbs'
+import repo
+from repo import cells, lessons, source
 
 @dataclass
 class Lesson:
@@ -27,17 +26,22 @@ class Lesson:
     exercises:int
     checks:int       # `def check...`
     solutions:int    # executed cells that begin with `# Solution`
-    words:float      # of prose per line of code
+    total_words:int  # of prose
+    lines:int        # of code, without blank lines and comments
+    bullets:int      # of the summary
+    reading:bool     # whether it names further reading
     leads_on:bool    # the last words link to the next lesson
 
     def shortcomings(self):
         "What a reader would miss."
         if not self.promise: yield 'no promise'
         if not self.minutes: yield 'no minutes'
-        if self.pictures<3: yield f'{self.pictures} pictures'
-        if self.longest>4: yield f'{self.longest} code cells in a row'
+        if self.cells>40 and self.pictures<2: yield f'{self.pictures} pictures'
+        if self.longest>5: yield f'{self.longest} code cells in a row'
         if self.uncoded: yield f'{self.uncoded} equations without code'
-        if not self.exercises: yield 'no exercises'
+        if self.path.parent.name in ('course', 'baselines') and not self.exercises: yield 'no exercises'
+        if self.path.parent.name in ('course', 'baselines', 'improving') and self.bullets!=3: yield f'{self.bullets} bullets of summary'
+        if self.path.parent.name in ('course', 'baselines', 'improving') and not self.reading: yield 'no further reading'
         if self.solutions<self.exercises: yield f'{self.solutions} solutions for {self.exercises} exercises'
         if not self.leads_on: yield 'does not lead on to the next'
         if self.checks<self.exercises: yield f'{self.checks} checks for {self.exercises} exercises'
@@ -52,9 +56,13 @@ def longest_run(all_cells):
     return most
 
 def following(path):
-    "The lesson after this one, if there is one."
-    numbered = [p for p in notebooks() if p.stem[:2].isdigit()]
-    return next((p for p in numbered if p>path), None)
+    "The lesson after this one in its chapter, if there is one."
+    chapter = [p for p in lessons() if p.parent==path.parent]
+    return next((p for p in chapter if p.name>path.name), None)
+
+def summary(text):
+    "The part of a lesson that is headed Summary."
+    return next(iter(re.findall(r'^#+ Summary.*?\n(.*?)(?=^#|\Z)', text, flags=re.M|re.S)), '')
 
 def measure(path):
     "The numbers of one lesson."
@@ -69,32 +77,36 @@ def measure(path):
         len(with_equation), sum(not any(c['cell_type']=='code' for c in all_cells[i+1:i+3]) for i in with_equation),
         max(len(re.findall(r'^\*\*\d\b', exercises[0], flags=re.M)), 1) if exercises else 0,
         sum(len(re.findall(r'^def check\w*\(|^(?:check\w*) = ', t, flags=re.M)) for t in code),
-        sum(bool(re.match(r'(#\|.*\n)*# *[Ss]olution', t)) for t in code), len(text.split())/max(lines, 1), after is None or f']({after.name})' in prose[-1])
+        sum(bool(re.match(r'(#\|.*\n)*# *[Ss]olution', t)) for t in code), len(text.split()), lines,
+        len(re.findall(r'^[-*] ', summary(text), flags=re.M)), bool(re.search(r'^#+ Further reading', text, flags=re.M)),
+        after is None or path.parent==repo.NOTEBOOKS or f']({after.name})' in '\n'.join(prose[-3:]))
 
-def table(lessons):
+def table(measured):
     "The numbers side by side, as Markdown."
     names = [f.name for f in fields(Lesson)][3:]
-    show = lambda v: f'{v:.1f}' if isinstance(v, float) else str(v)
-    rows = [f'| {l.path.stem:16} | '+' | '.join(f'{show(getattr(l, n)):>{len(n)}}' for n in names)+f' | {"; ".join(l.shortcomings())} |' for l in lessons]
-    return '\n'.join([f'| {"lesson":16} | '+' | '.join(names)+' | falls short |', f'|{"---|"*(len(names)+2)}', *rows])
+    rows = [f'| {repo.key(l.path):26} | '+' | '.join(f'{getattr(l, n)!s:>{len(n)}}' for n in names)+f' | {"; ".join(l.shortcomings())} |' for l in measured]
+    return '\n'.join([f'| {"lesson":26} | '+' | '.join(names)+' | falls short |', f'|{"---|"*(len(names)+2)}', *rows])
 
-def thumbnails():
-    "The largest stored picture of each lesson, its first panel, made small."
-    from PIL import Image
-    THUMBS.mkdir(parents=True, exist_ok=True)
-    for path in notebooks():
-        pictures = [''.join(o['data']['image/png']) for c in cells(path) if c['cell_type']=='code' for o in c['outputs'] if 'image/png' in o.get('data', {})]
-        if not pictures: continue
-        image = Image.open(io.BytesIO(base64.b64decode(max(pictures, key=len)))).convert('RGB')
-        image = image.crop((0, 0, min(image.width, int(1.4*image.height)), image.height))   # of several panels the first
-        image.thumbnail((160, 100))
-        image.quantize(64).save(THUMBS/f'{path.stem}.png', optimize=True)
-        yield path.stem
+def title(path):
+    "The heading of a notebook."
+    return next((m[1] for c in cells(path) if c['cell_type']=='markdown' and (m := re.match(r'# (.+)', source(c)))), path.stem)
+
+def lesson_map(link=lambda path: f'{repo.key(path)}.ipynb', icon=lambda path: ''):
+    "The map of the lessons, chapter by chapter, as Markdown."
+    parts = ['# Lessons', '', 'Start with the [tour]('+link(repo.NOTEBOOKS/'tour.ipynb')+'): ten minutes, no library code. The course needs one day. The other chapters are read as needed.']
+    for chapter, heading in repo.CHAPTERS.items():
+        found = [measure(p) for p in lessons() if p.parent.name==chapter]
+        parts += ['', f'## {heading}', '', '| lesson | question | minutes |', '|---|---|---|']
+        parts += [f'| {icon(l.path)}[{title(l.path)}]({link(l.path)}) | {l.promise} | {l.minutes} |' for l in found]
+    return '\n'.join(parts)+'\n'
 
 if __name__=='__main__':
-    if '--thumbs' in sys.argv: sys.exit(print(f'{len(list(thumbnails()))} pictures in {THUMBS.relative_to(ROOT)}/'))
-    measured = [measure(p) for p in notebooks() if p.stem[:2].isdigit()]
+    if '--map' in sys.argv: sys.exit((repo.NOTEBOOKS/'README.md').write_text(lesson_map(), encoding='utf-8') and None)
+    measured = [measure(p) for p in lessons()]
     print(table(measured))
+    for chapter in repo.CHAPTERS:
+        part = [l for l in measured if l.path.parent.name==chapter]
+        print(f'{chapter}: {len(part)} lessons, {sum(l.total_words for l in part):,} words, {sum(l.lines for l in part):,} lines of code, {sum(l.pictures for l in part)} pictures, {sum(int(l.minutes or 0) for l in part)} minutes')
     failed = sum(any(l.shortcomings()) for l in measured)
     print(f'{len(measured)-failed} passed, {failed} failed')
     sys.exit(bool(failed))

@@ -3,7 +3,7 @@
 python tools/readme.py            writes README.md
 python tools/readme.py --check    exit status 1 if README.md is not what the notebook says
 """
-import json, re, sys
+import json, os, re, sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,10 +21,9 @@ def readme():
             if '#| echo: false' not in source: parts.append(f'```python\n{source}\n```')
             parts += [text_of(o) for o in cell['outputs']]
     page = '\n\n'.join(p.strip('\n') for p in parts if p.strip())+'\n'
-    page = re.sub(r'\]\((images/)', r'](nbs/\1', page)              # pictures and notebooks, seen from the top folder
-    page = re.sub(r'src="(images/)', r'src="nbs/\1', page)
-    page = re.sub(r'\]\((\d\d_\w+\.ipynb)', r'](nbs/\1', page)
-    return page.replace('](../', '](')
+    here = lambda m: f'{m[1]}{m[2] if re.match("https?:|#", m[2]) else os.path.normpath("nbs/"+m[2])}{m[3]}'   # links, seen from the top folder
+    text = re.sub(r'(\]\()([^)\s]+)(\))', here, page)
+    return re.sub(r'(src=")([^"]+)(")', here, text)
 
 if __name__=='__main__':
     path = ROOT/'README.md'

@@ -4,11 +4,10 @@ python tools/style.py                       every notebook and module; exit stat
 python tools/style.py nbs/course/*.ipynb    only these notebooks, with every place
 python tools/style.py --words               how often each home-made word stands in lessons, documents and modules
 """
-import ast, io, json, re, sys, tokenize
+import ast, re, sys
 from pathlib import Path
+from repo import NOTEBOOKS, PACKAGE, ROOT, cells, modules, notebooks, source
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGE, NOTEBOOKS = ROOT/'goplan_nb', ROOT/'nbs'
 LINE, SENTENCE, CAPTION = 120, 40, 60      # characters, words, words
 PARAMETERS, FEW = 8, 6                     # of a function; in planning and training
 # home-made word -> what the field says; none of them may return
@@ -21,10 +20,6 @@ REST = {r'people': 'demonstrators', r'dice': 'uniform random policy', r'teachers
     r'judge[sd]?': 'classify, evaluate', r'logged': 'recorded', r'trust\w*': 'accept', r'laws?': 'dynamics, transition function', r'house': 'base class', r'as released': 'official implementation',
     r'nobody|whoever|somebody|anybody': 'plain English', r'looks?': 'evaluation, input'}
 
-def cells(path): return json.loads(Path(path).read_text(encoding='utf-8'))['cells']
-def source(cell): return ''.join(cell['source'])
-def notebooks(): return sorted(NOTEBOOKS.rglob('*.ipynb'))
-def modules(): return sorted(p for p in PACKAGE.rglob('*.py') if p.name!='_modidx.py')
 def documents(): return [p for p in (*ROOT.glob('*.md'), *(ROOT/'docs').glob('*.md'), ROOT/'data'/'README.md') if p.name!='CHANGELOG.md']
 
 def prose(text):
@@ -54,7 +49,6 @@ def parameters(tree, most):
         if isinstance(node, ast.FunctionDef):
             a = node.args
             n = sum(x.arg not in ('self', 'cls') for x in (*a.posonlyargs, *a.args, *a.kwonlyargs))
-            if node.args.args and any('patch' in ast.unparse(d) for d in node.decorator_list): pass
             if n>most: yield node.name, n
 
 def faults(path):

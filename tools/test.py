@@ -5,7 +5,7 @@ python tools/test.py         closes with `N passed, N failed`; exit status 1 if 
 import os, re, subprocess, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-import house
+import house, repo
 
 ROOT, BIN = house.ROOT, Path(sys.executable).parent
 ONE_CORE = dict(os.environ, OMP_NUM_THREADS='1', MPLBACKEND='Agg')  # two jobs run side by side
@@ -16,7 +16,7 @@ def one_notebook(path):
     done = subprocess.run([str(BIN/'nbdev_test'), '--path', str(path), '--n_workers', '0', '--do_print'], cwd=ROOT, env=ONE_CORE,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     ok = done.returncode==0 and 'No files were eligible' not in done.stdout
-    print(f'notebook: {path.name}: {"ok" if ok else "FAILED"} ({time.time()-start:.0f} s)', flush=True)
+    print(f'notebook: {repo.key(path)}: {"ok" if ok else "FAILED"} ({time.time()-start:.0f} s)', flush=True)
     if not ok: print(done.stdout[-4000:], flush=True)
     return ok, not ok
 
@@ -33,7 +33,7 @@ def one_file(path):
 def everything():
     "Notebooks and files of tests, two at a time, the long ones first."
     jobs = [(one_file, p) for p in sorted((ROOT/'tests').glob('test_*.py'), key=lambda p: -p.stat().st_size)]
-    jobs += [(one_notebook, p) for p in sorted(house.notebooks(), key=lambda p: -p.stat().st_size)]
+    jobs += [(one_notebook, p) for p in sorted(repo.notebooks(), key=lambda p: -p.stat().st_size)]
     with ThreadPoolExecutor(max(1, min(2, os.cpu_count() or 1))) as pool: return list(pool.map(lambda job: job[0](job[1]), jobs))
 
 if __name__=='__main__':

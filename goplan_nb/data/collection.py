@@ -38,7 +38,8 @@ def explore(
 
 # %% ../../nbs/library/09_collection.ipynb #bd9f74e8
 # mean returns of the published actors: alone, 50 states after an action; with the published noise, 49 states before one
-PUBLISHED_BEHAVIOUR = dict(PointReach=(43.6, 32.2), PointRooms=(38.0, 29.1), Reacher=(38.6, 27.6), SawyerReach=(38.6, 30.9),
+PUBLISHED_BEHAVIOUR = dict(PointReach=(43.6, 32.2), PointRooms=(38.0, 29.1), Reacher=(38.6, 27.6),
+    SawyerReach=(38.6, 30.9),
     SawyerDoor=(41., 27.0), FetchReach=(46.2, 36.7))
 
 def returns_before(
@@ -57,7 +58,8 @@ class Habits:
     lead:float=0.          # how far ahead it brakes, s; Reacher, whose joints coast
     misjudgement:float=.2  # largest error about where the goal is, per axis, in tolerances
 
-HABITS = dict(PointReach=Habits(1.5), PointRooms=Habits(1.55, foresight=.2), Reacher=Habits(.84, lead=.125), SawyerReach=Habits(.06),
+HABITS = dict(PointReach=Habits(1.5), PointRooms=Habits(1.55, foresight=.2), Reacher=Habits(.84, lead=.125),
+    SawyerReach=Habits(.06),
     SawyerDoor=Habits(.029), FetchReach=Habits(.05))
 
 def length(
@@ -145,7 +147,8 @@ def pull(
     x, y, z, angle = observations.unbind(-1)
     hold = ((FREE-z)/.015).clamp(0, 1)
     left = (goals[:, 0]-angle)*hold
-    return torch.stack([.5*(HINGE_XY[1]-y)*left, (x-HINGE_XY[0])*left, HOOKED-z], -1)   # half as far sideways: the bar slides along the hook
+    # half as far sideways: the bar slides along the hook
+    return torch.stack([.5*(HINGE_XY[1]-y)*left, (x-HINGE_XY[0])*left, HOOKED-z], -1)
 
 # %% ../../nbs/library/09_collection.ipynb #4986fa02
 WAYS = dict(PointReach=walk, PointRooms=walk, Reacher=turn, SawyerReach=reach, SawyerDoor=pull, FetchReach=reach)
@@ -158,7 +161,8 @@ def benchmark(
     name = nearest(task.name.split('-')[0], list(HABITS), 'task with a benchmark behaviour')
     habits, way = habits or HABITS[name], WAYS[name]
     def act(observations, goals):
-        actions = cautious(way(observations, misjudge(goals, task.tolerance, habits.misjudgement), habits), habits.caution)
+        actions = cautious(way(observations, misjudge(goals, task.tolerance, habits.misjudgement), habits),
+            habits.caution)
         return torch.cat([actions, actions.new_zeros(len(actions), task.d_a-actions.shape[1])], -1)
     return act
 
@@ -193,12 +197,17 @@ def _check(task, behaviour, **numbers):
     "One clear line for a request that cannot be met."
     nearest(behaviour, BEHAVIOURS, 'behaviour')
     if behaviour!='random': controller(task, behaviour)
-    limits = dict(noise=(0, np.inf), random_eps=(0, 1), episodes=(1, np.inf), block=(1, np.inf), seed=(0, np.inf), workers=(1, np.inf))
-    if numbers['seed']%2**32==TEST_SEED: raise BadInput(f'seed {numbers["seed"]} is that of the test episodes, or shares environments with them; allowed: any other from 0')   # NumPy cuts seeds into words of 32 bits
+    limits = dict(noise=(0, np.inf), random_eps=(0, 1), episodes=(1, np.inf), block=(1, np.inf), seed=(0, np.inf),
+        workers=(1, np.inf))
+    # NumPy cuts seeds into words of 32 bits
+    if numbers['seed']%2**32==TEST_SEED:
+        raise BadInput(f'seed {numbers["seed"]} is that of the test episodes, or shares environments with them; '
+            f'allowed: any other from 0')
     for name, value in numbers.items():
         if name=='workers' and value is None: continue
         low, high = limits[name]
-        if not low<=value<=high or value==np.inf: raise BadInput(f'{name} is {value}; allowed: {low} {"and more" if high==np.inf else f"to {high}"}')
+        if not low<=value<=high or value==np.inf:
+            raise BadInput(f'{name} is {value}; allowed: {low} {"and more" if high==np.inf else f"to {high}"}')
 
 def _ranges(block, stop):
     "The numbers of the episodes of each block; without end if `stop` is `None`."
@@ -213,7 +222,8 @@ def _kept(blocks, episodes, keep):
         good = block if keep is None else block.map(lambda x, mask=keep(block): x[mask])
         good = good.map(lambda x: x[:episodes])
         refused = 0 if len(good) else refused+len(block)
-        if refused>=PATIENCE: raise BadInput(f'{refused} episodes in a row were refused; allowed: a condition that some episodes meet')
+        if refused>=PATIENCE:
+            raise BadInput(f'{refused} episodes in a row were refused; allowed: a condition that some episodes meet')
         if len(good): yield good
         episodes -= len(good)
         if not episodes: return
@@ -225,16 +235,21 @@ def collect(
     behaviour:str='expert',   # one of `BEHAVIOURS`
     noise:float=.2,           # see `explore`
     random_eps:float=.3,      # see `explore`
-    seed:int=0,               # episode i uses the pair (seed, i) and nothing else, so the environments per block do not matter
+    # episode i uses the pair (seed, i) and nothing else, so the environments per block do not matter
+    seed:int=0,
     block:int=200,            # environments stepped at once
     workers:int|None=None,    # threads for MuJoCo tasks; `None`: one per core
-    keep:Callable[[Episodes],Tensor]|None=None, # episodes (n, ...) -> bool (n,): candidates are recorded in order until N are kept
+    # episodes (n, ...) -> bool (n,): candidates are recorded in order until N are kept
+    keep:Callable[[Episodes],Tensor]|None=None,
 )->Iterator[Episodes]:        # blocks of (n, ...), N episodes in all
     "Episodes of a behaviour, block by block, so that the caller can show progress and join them."
-    _check(task, behaviour, noise=noise, random_eps=random_eps, episodes=episodes, block=block, seed=seed, workers=workers)
+    _check(task, behaviour, noise=noise, random_eps=random_eps, episodes=episodes, block=block, seed=seed,
+        workers=workers)
     env = task.make(workers)
     def blocks():
-        try: yield from (_record(task, env, r, behaviour, noise, random_eps, seed) for r in _ranges(block, None if keep else episodes))
+        try:
+            yield from (_record(task, env, r, behaviour, noise, random_eps, seed)
+                for r in _ranges(block, None if keep else episodes))
         finally: env.close()
     return _kept(blocks(), episodes, keep)
 
@@ -242,7 +257,8 @@ def collect(
 def _settings(task, behaviour, noise, random_eps, seed, block):
     "Everything that the bytes of a part depend on, apart from its number."
     habits = asdict(HABITS[task.name.split('-')[0]]) if behaviour=='benchmark' else None
-    return dict(task=task.name, behaviour=behaviour, habits=habits, noise=noise, random_eps=random_eps, seed=seed, block=block)
+    return dict(task=task.name, behaviour=behaviour, habits=habits, noise=noise, random_eps=random_eps, seed=seed,
+        block=block)
 
 def _read_part(path, settings, numbers):
     "The episodes and the metadata of a finished part; `None` if it must be recorded, a `BadInput` if it belongs to other settings."
@@ -250,7 +266,9 @@ def _read_part(path, settings, numbers):
     except BadInput: return None
     there, asked = {**metadata, **metadata['versions']}, {**settings, **versions()}
     other = [f'{k} {there.get(k)} there, {v} asked for' for k, v in asked.items() if there.get(k)!=v]
-    if other: raise BadInput(f'{path.parent} holds parts of another collection: {"; ".join(other)}; allowed: the same settings, or --restart')
+    if other:
+        raise BadInput(f'{path.parent} holds parts of another collection: {"; ".join(other)}; allowed: the same '
+            f'settings, or --restart')
     return (data, metadata) if (metadata.get('first'), len(data))==(numbers.start, len(numbers)) else None
 
 def _parts(folder, task, settings, ranges, workers):
@@ -263,7 +281,8 @@ def _parts(folder, task, settings, ranges, workers):
             if part is None:
                 began, env = time.perf_counter(), env or task.make(workers)
                 block = _record(task, env, numbers, **how)
-                part = block, save_episodes(path, block, dict(settings, first=numbers.start, seconds=time.perf_counter()-began))
+                part = block, save_episodes(path, block,
+                    dict(settings, first=numbers.start, seconds=time.perf_counter()-began))
             yield part[0], part[1]['seconds']
     finally:
         if env is not None: env.close()
@@ -291,9 +310,11 @@ def collect_file(
     progress:Callable[[int],None]=lambda n: None, # called with the number of episodes after each block
 )->tuple[dict,float]:         # the metadata, and the seconds of recording in all calls together
     "Record a dataset file; after an interruption the same call goes on where it stopped, and the bytes are the same."
-    _check(task, behaviour, noise=noise, random_eps=random_eps, episodes=episodes, block=block, seed=seed, workers=workers)
+    _check(task, behaviour, noise=noise, random_eps=random_eps, episodes=episodes, block=block, seed=seed,
+        workers=workers)
     path = Path(path)
-    check_size(4*episodes*((task.horizon+1)*task.d_s+task.horizon*task.d_a+task.d_g+1), path)   # before hours of recording
+    # before hours of recording
+    check_size(4*episodes*((task.horizon+1)*task.d_s+task.horizon*task.d_a+task.d_g+1), path)
     folder, settings = path.with_name(path.name+'.parts'), _settings(task, behaviour, noise, random_eps, seed, block)
     there, workers = path.exists(), workers and min(workers, block, episodes)   # more have nothing to do
     with lock_folder(folder):
@@ -309,7 +330,8 @@ def collect_file(
             progress(len(good))
         data = combine(lambda *x: torch.cat(x), *blocks)
         metadata = {k: v for k, v in settings.items() if k!='block' and v is not None}
-        metadata |= dict(note or {}, return_mean=round(returns(task, data).mean().item(), 4), return49_mean=round(returns_before(task, data).mean().item(), 4))
+        metadata |= dict(note or {}, return_mean=round(returns(task, data).mean().item(), 4),
+            return49_mean=round(returns_before(task, data).mean().item(), 4))
         metadata = save_episodes(path, data, metadata)
         _discard(folder, lock=True)
     return metadata, sum(took)
@@ -325,11 +347,14 @@ def dataset_row(
     "One line of the table of datasets: what was recorded, how good it is, how the actions spread, what it cost."
     path, a = Path(path), episodes.actions
     known = {k: metadata.get(k, '') for k in ('task', 'behaviour', 'noise', 'random_eps', 'seed')}
-    return dict(file=path.name, **known, episodes=len(episodes), return_mean=round(returns(task, episodes).mean().item(), 2),
+    return dict(file=path.name, **known, episodes=len(episodes),
+        return_mean=round(returns(task, episodes).mean().item(), 2),
         return49_mean=round(returns_before(task, episodes).mean().item(), 2), action_mean=round(a.mean().item(), 4),
         action_std=round(a.std().item(), 4), seconds=round(seconds, 1), megabytes=round(path.stat().st_size/1e6, 2))
 
-TABLE = ('file', 'task', 'behaviour', 'noise', 'random_eps', 'seed', 'episodes', 'return_mean', 'return49_mean', 'action_mean', 'action_std', 'seconds', 'megabytes') # its columns
+# its columns
+TABLE = ('file', 'task', 'behaviour', 'noise', 'random_eps', 'seed', 'episodes', 'return_mean', 'return49_mean',
+    'action_mean', 'action_std', 'seconds', 'megabytes')
 
 def read_table(
     table:str|Path, # .csv
@@ -339,7 +364,9 @@ def read_table(
     if not table.exists(): return []
     try: head, *rows = csv.reader(io.StringIO(table.read_text() if table.is_file() else ''))
     except (ValueError, csv.Error): head, rows = [], []
-    if tuple(head)!=TABLE or any(len(r)!=len(TABLE) for r in rows): raise BadInput(f'{table} is no table of datasets; allowed: a new file, or one with the columns {", ".join(TABLE)}')
+    if tuple(head)!=TABLE or any(len(r)!=len(TABLE) for r in rows):
+        raise BadInput(f'{table} is no table of datasets; allowed: a new file, or one with the columns '
+            f'{", ".join(TABLE)}')
     return [dict(zip(TABLE, r)) for r in rows]
 
 def add_row(
@@ -365,11 +392,13 @@ REGIONS = [f'{group.split()[0]}-{variants[0]}' for group, variants in GROUPS.ite
 
 SETS:dict[str,dict[str,Recipe]] = {  # group -> name -> recipe
     'samples': {f'samples/{t}': Recipe(t, 200, 'expert') for t in task_names()},
-    'easy': {f'{t}{suffix}': Recipe(t, 2000, b) for t in EASY for b, suffix in (('expert', ''), ('benchmark', '-benchmark'))},
+    'easy': {f'{t}{suffix}': Recipe(t, 2000, b) for t in EASY
+    for b, suffix in (('expert', ''), ('benchmark', '-benchmark'))},
     'hard-s': {f'{t}-s': Recipe(t, 4000, 'expert') for t in HARD},
     'random': {f'{t}-random': Recipe(t, 2000 if t in EASY else 4000, 'random') for t in task_names()},
     'ood': {t: Recipe(t, 5000, 'expert') for t in REGIONS},
-    'noise': {f'{t}-random': Recipe(t, 2000, 'random') for t in [f'FetchReach-Noise{sigma}' for sigma in (.5, 1., 1.5)]},
+    'noise': {f'{t}-random': Recipe(t, 2000, 'random')
+    for t in [f'FetchReach-Noise{sigma}' for sigma in (.5, 1., 1.5)]},
     'hard': {t: Recipe(t, 40_000, 'expert') for t in HARD}}
 CATALOGUE:dict[str,Recipe] = {name: recipe for group in SETS.values() for name, recipe in group.items()}
 
@@ -380,5 +409,7 @@ def record(
 )->tuple[dict,float]:  # see `collect_file`
     "Record a dataset of the catalogue."
     r = CATALOGUE[nearest(name, list(CATALOGUE), 'dataset')]
-    if r.task in REGIONS: kwargs |= dict(keep=in_region(get_task(r.task)), note=dict(kept='episodes that stay in the region of the group'))
+    if r.task in REGIONS:
+        kwargs |= dict(keep=in_region(get_task(r.task)),
+            note=dict(kept='episodes that stay in the region of the group'))
     return collect_file(Path(folder)/f'{name}.npz', get_task(r.task), r.episodes, r.behaviour, **kwargs)

@@ -17,15 +17,19 @@ from ..core import BadInput, Episodes, Task
 from .files import METADATA_LIMIT, LARGEST, LIMIT, as_episodes, check_finite, check_task, checksum, load_episodes, padded, parse_metadata, printable, replacing, save_episodes, sha256_of
 
 # %% ../../nbs/library/08_formats.ipynb #e27d0913
-PICKLE_LIMIT = 1_950_000_000  # bytes held while reading; the largest published kind, 40,000 episodes of HandReach in double precision, takes up to 1.91e9
+# bytes held while reading; the largest published kind, 40,000 episodes of HandReach in double precision, takes up to
+# 1.91e9
+PICKLE_LIMIT = 1_950_000_000
 INSTRUCTIONS = 10_000         # in one file; four arrays need about 150
 NAMES = {('numpy', 'ndarray'), ('numpy', 'dtype'), ('_codecs', 'encode'),
-    *((f'numpy.{core}.{part}', name) for core in ('core', '_core') for part, name in (('multiarray', '_reconstruct'), ('numeric', '_frombuffer')))}
+    *((f'numpy.{core}.{part}', name) for core in ('core', '_core')
+    for part, name in (('multiarray', '_reconstruct'), ('numeric', '_frombuffer')))}
 
 class _Name:
     "Stands for a name that the pickle asks for; there is nothing behind it."
     def __init__(self, module, name):
-        if (module, name) not in NAMES: raise BadInput(f'the pickle asks for {printable(module)}.{printable(name)}; allowed: NumPy arrays only')
+        if (module, name) not in NAMES:
+            raise BadInput(f'the pickle asks for {printable(module)}.{printable(name)}; allowed: NumPy arrays only')
         self.name = name
 
 class _Raw:
@@ -78,7 +82,8 @@ def take(self:PickleReader,
     n:int, # bytes
 )->bytearray:
     "The next `n` bytes, if there are so many."
-    if not 0<=n<=self.left: raise BadInput(f'the pickle is not complete: an instruction wants {n:,} bytes, {self.left:,} are left')
+    if not 0<=n<=self.left:
+        raise BadInput(f'the pickle is not complete: an instruction wants {n:,} bytes, {self.left:,} are left')
     data = bytearray(n)
     self.file.readinto(data)
     self.left -= n
@@ -108,16 +113,19 @@ def _line(self:PickleReader, most=2**26):
 @patch
 def _numbers(self:PickleReader, raw, dtype, shape, fortran):
     "An array from its parts."
-    good = isinstance(raw, _Raw) and isinstance(dtype, _Dtype) and type(shape) is tuple and len(shape)<=8 and all(type(n) is int and n>0 for n in shape)
+    good = isinstance(raw, _Raw) and isinstance(dtype,
+        _Dtype) and type(shape) is tuple and len(shape)<=8 and all(type(n) is int and n>0 for n in shape)
     if not good or raw.data is None: raise BadInput('the pickle holds a malformed array; allowed: NumPy arrays only')
     kind, data = dtype.plain(), raw.data
-    if math.prod(shape)*kind.itemsize!=len(data): raise BadInput(f'the pickle holds an array of {kind} with shape {shape} in {len(data):,} bytes; they do not fit')
+    if math.prod(shape)*kind.itemsize!=len(data):
+        raise BadInput(f'the pickle holds an array of {kind} with shape {shape} in {len(data):,} bytes; they do not fit')
     raw.data = None  # used up; whoever remembers it must not keep it alive
     x = np.frombuffer(data, kind).reshape(shape, order='F' if fortran else 'C')
     want = np.dtype(np.float32) if kind.kind=='f' else kind.newbyteorder('=')
     if x.dtype==want and x.flags.c_contiguous: return x
     self.reserve(x.size*want.itemsize)
-    with np.errstate(over='ignore', invalid='ignore'): x = x.astype(want, order='C')  # beyond float32: infinite, refused later
+    # beyond float32: infinite, refused later
+    with np.errstate(over='ignore', invalid='ignore'): x = x.astype(want, order='C')
     self.held -= len(data)
     return x
 
@@ -126,7 +134,8 @@ CONSTANTS = {b'N': lambda: None, b'\x88': lambda: True, b'\x89': lambda: False, 
 NUMBERS = {b'K': '<B', b'M': '<H', b'J': '<i', b'G': '>d'}
 BYTES = {b'C': '<B', b'B': '<I', b'\x8e': '<Q', b'\x96': '<Q', b'U': '<B', b'T': '<i'}
 TEXTS = {b'\x8c': '<B', b'X': '<I', b'\x8d': '<Q'}
-LINES = {b'I': lambda x: {b'00': False, b'01': True}[x] if x in (b'00', b'01') else int(x), b'L': lambda x: int(x.rstrip(b'L')), b'F': float,
+LINES = {b'I': lambda x: {b'00': False, b'01': True}[x] if x in (b'00', b'01') else int(x),
+    b'L': lambda x: int(x.rstrip(b'L')), b'F': float,
     b'V': lambda x: str(x, 'raw-unicode-escape'), b'S': lambda x: _Raw(bytearray(codecs.escape_decode(x[1:-1])[0]))}
 MEMORY = {b'p': None, b'q': '<B', b'r': '<I', b'g': None, b'h': '<B', b'j': '<I'}  # remember: p q r; recall: g h j
 
@@ -152,7 +161,8 @@ def _since_mark(self:PickleReader):
 def _fill(self:PickleReader, found, kind):
     "Put items into the list or dictionary on top of the stack."
     into = self.stack[-1]
-    if type(into) is not kind: raise BadInput('the pickle fills something else than a list or a dictionary; allowed: NumPy arrays only')
+    if type(into) is not kind:
+        raise BadInput('the pickle fills something else than a list or a dictionary; allowed: NumPy arrays only')
     if kind is list: into.extend(found)
     else: into.update((_word(k), v) for k, v in zip(found[::2], found[1::2], strict=True))
 
@@ -176,7 +186,8 @@ def _reduce(self:PickleReader):
     if name=='_reconstruct': return _Array()
     if name=='dtype': return _Dtype(_word(args[0]))
     if name=='encode' and type(args[0]) is str:
-        if id(args[0]) in self.encoded: self.reserve(len(args[0]))  # the first copy was booked with the text; a remembered text may be encoded again and again
+        # the first copy was booked with the text; a remembered text may be encoded again and again
+        if id(args[0]) in self.encoded: self.reserve(len(args[0]))
         self.encoded.add(id(args[0]))
         return _Raw(bytearray(args[0].encode('latin1')))
     if name!='_frombuffer': raise BadInput('the pickle calls what is not a function; allowed: NumPy arrays only')
@@ -188,9 +199,11 @@ def _reduce(self:PickleReader):
 def _build(self:PickleReader):
     state, form = self.stack.pop(), self.stack[-1]
     if isinstance(form, _Dtype):
-        if any(part is not None for part in state[2:5]): raise BadInput('the pickle holds an array of records; allowed: arrays of numbers')
+        if any(part is not None for part in state[2:5]):
+            raise BadInput('the pickle holds an array of records; allowed: arrays of numbers')
         form.order = _word(state[1])
-    elif isinstance(form, _Array): form.array = self._numbers(state[4], state[2], state[1], state[3] is True or state[3]==1)
+    elif isinstance(form, _Array):
+        form.array = self._numbers(state[4], state[2], state[1], state[3] is True or state[3]==1)
     else: raise BadInput('the pickle changes something else than an array; allowed: NumPy arrays only')
 
 # %% ../../nbs/library/08_formats.ipynb #72e63d68
@@ -200,13 +213,15 @@ def step(self:PickleReader,
 )->None:
     "Carry out one instruction on the stack, or a `BadInput` if it does not belong to a dictionary of arrays."
     push = self.stack.append
-    if code in CONSTANTS or code in NUMBERS or code in BYTES or code in TEXTS or code in LINES or code==b'\x8a': push(self._value(code))
+    if code in CONSTANTS or code in NUMBERS or code in BYTES or code in TEXTS or code in LINES or code==b'\x8a':
+        push(self._value(code))
     elif code in MEMORY or code==b'\x94': self._remember(code)
     elif code==b'(': self.marks.append(len(self.stack))
     elif code==b't': push(tuple(self._since_mark()))
     elif code in b'\x85\x86\x87': push(tuple([self.stack.pop() for _ in range(code[0]-0x84)][::-1]))
     elif code in b'dl': self._new(dict if code==b'd' else list)
-    elif code in b'su': self._fill(self._since_mark() if code==b'u' else [self.stack.pop(), self.stack.pop()][::-1], dict)
+    elif code in b'su':
+        self._fill(self._since_mark() if code==b'u' else [self.stack.pop(), self.stack.pop()][::-1], dict)
     elif code in b'ae': self._fill(self._since_mark() if code==b'e' else [self.stack.pop()], list)
     elif code==b'c': push(_Name(*(self._line().decode() for _ in range(2))))
     elif code==b'\x93': push(_Name(*[_word(self.stack.pop()) for _ in range(2)][::-1]))
@@ -231,7 +246,8 @@ def load(self:PickleReader)->dict[str,np.ndarray]: # name -> array; what is not 
         found = self.stack[-1]
     except BadInput: raise
     except Exception as e: raise BadInput(f'the pickle is broken ({type(e).__name__})') from None
-    if type(found) is not dict: raise BadInput(f'the pickle holds a {type(found).__name__.strip("_")}; allowed: a dictionary of arrays')
+    if type(found) is not dict:
+        raise BadInput(f'the pickle holds a {type(found).__name__.strip("_")}; allowed: a dictionary of arrays')
     return {k: v.array for k, v in found.items() if isinstance(v, _Array) and v.array is not None}
 
 # %% ../../nbs/library/08_formats.ipynb #7a40bbce
@@ -241,11 +257,14 @@ def seal(self:PickleReader,
 )->dict:       # the metadata; empty if the file has none
     "What stands behind the full stop: a checksum of everything else, and the metadata."
     if not self.left and not self.sealed: return {}
-    if not 64<=self.left<=64+METADATA_LIMIT: raise BadInput(f'{where}: {self.left:,} bytes behind the end of the pickle; allowed: none, or the seal of goplan_nb')
+    if not 64<=self.left<=64+METADATA_LIMIT:
+        raise BadInput(f'{where}: {self.left:,} bytes behind the end of the pickle; allowed: none, or the seal of '
+            f'goplan_nb')
     stated = bytes(self.file.read(64))
     self.left -= 64
     text = bytes(self.take(self.left))
-    if stated!=self.digest.hexdigest().encode(): raise BadInput(f'{where}: the file does not match its checksum; get it again')
+    if stated!=self.digest.hexdigest().encode():
+        raise BadInput(f'{where}: the file does not match its checksum; get it again')
     return parse_metadata(text, where)
 
 def _published_arrays(buffer):
@@ -254,12 +273,16 @@ def _published_arrays(buffer):
     if missing: raise BadInput(f'the pickle lacks {", ".join(missing)}; needed: o, u, g, ag')
     for k in ('o', 'u', 'g', 'ag'):
         x = buffer[k]
-        if x.dtype!=np.float32 or x.ndim!=3: raise BadInput(f'{k} is an array of {x.dtype} with shape {x.shape}; allowed: real numbers with 3 axes')
+        if x.dtype!=np.float32 or x.ndim!=3:
+            raise BadInput(f'{k} is an array of {x.dtype} with shape {x.shape}; allowed: real numbers with 3 axes')
     o, u, g, reached = (buffer[k] for k in ('o', 'u', 'g', 'ag'))
-    if g.shape[:2]!=u.shape[:2] or reached.shape!=(*o.shape[:2], g.shape[2]): raise BadInput(f'shapes do not fit: o {o.shape}, u {u.shape}, g {g.shape}, ag {reached.shape}')
-    if not all((np.abs(part)<=LARGEST).all() for part in np.split(reached, range(1000, len(reached), 1000))): raise BadInput(f'ag holds NaN, Inf or numbers beyond {LARGEST:.0e}')
+    if g.shape[:2]!=u.shape[:2] or reached.shape!=(*o.shape[:2], g.shape[2]):
+        raise BadInput(f'shapes do not fit: o {o.shape}, u {u.shape}, g {g.shape}, ag {reached.shape}')
+    if not all((np.abs(part)<=LARGEST).all() for part in np.split(reached, range(1000, len(reached), 1000))):
+        raise BadInput(f'ag holds NaN, Inf or numbers beyond {LARGEST:.0e}')
     if (g!=g[:, :1]).any(): raise BadInput('goals change within an episode; allowed: one goal per episode')
-    return dict(observations=o, actions=u, goals=np.ascontiguousarray(g[:, 0]), lengths=np.full(len(o), u.shape[1], np.int32))
+    return dict(observations=o, actions=u, goals=np.ascontiguousarray(g[:, 0]),
+        lengths=np.full(len(o), u.shape[1], np.int32))
 
 # %% ../../nbs/library/08_formats.ipynb #ea092c48
 def _read_published(path):
@@ -288,7 +311,8 @@ def load_published(
 # %% ../../nbs/library/08_formats.ipynb #d260a56b
 def _instructions(x):
     "The pickle of one float32 array: an empty one, and then `BUILD` with shape, type and bytes."
-    yield b'cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85C\x01b\x87R(K\x01('+b''.join(b'J'+struct.pack('<i', n) for n in x.shape)+b't'
+    yield b'cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85C\x01b\x87R(K\x01('+b''.join(b'J'
+        +struct.pack('<i', n) for n in x.shape)+b't'
     yield b'cnumpy\ndtype\nX\x02\0\0\0f4\x89\x88\x87R(K\x03X\x01\0\0\0<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\x89B'+struct.pack('<I', x.nbytes)
     yield from (part for i in range(0, len(x), 1000) for part in [np.ascontiguousarray(x[i:i+1000]).tobytes()])
     yield b'tb'
@@ -311,8 +335,11 @@ def save_published(
     "Write episodes in the published layout, for `pickle.load` of any Python 3 and any NumPy."
     check_task(episodes, task, str(path))
     T, shortest = episodes.horizon, int(episodes.lengths.min())
-    if T not in (49, 50) or shortest<49: raise BadInput(f'{path}: episodes of {T} actions, the shortest {shortest}; allowed in this layout: 49, or 50 of which the last is left out')
-    kept = Episodes(episodes.observations[:, :50], episodes.actions[:, :49], episodes.goals, episodes.lengths.clamp(max=49))
+    if T not in (49, 50) or shortest<49:
+        raise BadInput(f'{path}: episodes of {T} actions, the shortest {shortest}; allowed in this layout: 49, or 50 '
+            f'of which the last is left out')
+    kept = Episodes(episodes.observations[:, :50], episodes.actions[:, :49], episodes.goals,
+        episodes.lengths.clamp(max=49))
     note = 'left out: the 50th action and the state after it' if T==50 else ''
     if T==50: metadata = {k: v for k, v in (metadata or {}).items() if k!='return_mean'} | dict(cut=note)
     metadata = dict(metadata or {}, task=task.name, episodes=len(kept), sha256=checksum(kept))
@@ -333,7 +360,8 @@ def env_seed(
     episode:int, # its number, below 2^31
 )->int:
     "One whole number that starts the same environment as the pair (seed, episode), for Gymnasium's `reset(seed=...)`."
-    if not (0<=seed<2**32 and 0<=episode<2**31): raise BadInput(f'seed {seed}, episode {episode}; allowed: seeds below 2^32, episodes below 2^31')
+    if not (0<=seed<2**32 and 0<=episode<2**31):
+        raise BadInput(f'seed {seed}, episode {episode}; allowed: seeds below 2^32, episodes below 2^31')
     return seed+(episode<<32)
 
 # %% ../../nbs/library/08_formats.ipynb #7c37e758
@@ -342,16 +370,21 @@ MINARI_ID = re.compile(r'(?:[A-Za-z0-9_-]{2,50}/){0,4}[A-Za-z0-9_-]{1,100}-v[0-9
 def _minari():
     "The library, or one line that says how to get it."
     try: import minari, h5py
-    except ImportError: raise BadInput("minari is not installed, which minari:ID needs; install it with: pip install 'minari[hdf5]==0.5.4'") from None
+    except ImportError:
+        raise BadInput("minari is not installed, which minari:ID needs; install it with: pip install "
+            "'minari[hdf5]==0.5.4'") from None
     return minari
 
 def _minari_place(id):
     "Where a dataset of this name belongs; it need not be there."
-    if not MINARI_ID.fullmatch(str(id)): raise BadInput(f'malformed Minari id {printable(id)!r}; allowed: NAME-v0 or GROUP/NAME-v0, of letters, digits, - and _')
+    if not MINARI_ID.fullmatch(str(id)):
+        raise BadInput(f'malformed Minari id {printable(id)!r}; allowed: NAME-v0 or GROUP/NAME-v0, of letters, digits, '
+            f'- and _')
     _minari()
     from minari.storage import get_dataset_path
     try: return get_dataset_path(id)
-    except OSError as e: raise BadInput(f'no folder for Minari datasets: {printable(e)}; set MINARI_DATASETS_PATH') from None
+    except OSError as e:
+        raise BadInput(f'no folder for Minari datasets: {printable(e)}; set MINARI_DATASETS_PATH') from None
 
 # %% ../../nbs/library/08_formats.ipynb #d4ea5358
 def _env_seeds(episodes, task, metadata):
@@ -371,7 +404,9 @@ def _minari_episodes(episodes, task, seeds):
     for i, L in enumerate(episodes.lengths.tolist()):
         o, g = episodes.observations[i, :L+1], episodes.goals[i].expand(L+1, -1)
         seen = dict(observation=o, achieved_goal=task.achieved_goal(o), desired_goal=g)
-        yield EpisodeBuffer(seed=seeds and seeds[i], observations={k: np.ascontiguousarray(v.numpy()) for k, v in seen.items()}, actions=episodes.actions[i, :L].numpy(),
+        yield EpisodeBuffer(seed=seeds and seeds[i],
+            observations={k: np.ascontiguousarray(v.numpy()) for k, v in seen.items()},
+            actions=episodes.actions[i, :L].numpy(),
             rewards=reward[i, :L].double().numpy(), terminations=np.zeros(L, bool), truncations=np.arange(L)==L-1)
 
 # %% ../../nbs/library/08_formats.ipynb #2fe04fa0
@@ -383,9 +418,12 @@ def _write_minari(id, episodes, task, metadata, seeds):
     minari = _minari()
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        made = minari.create_dataset_from_buffers(id, _minari_episodes(episodes, task, seeds), env=gymnasium.spec(f'goplan_nb/{task.name}-v0'), algorithm_name=str(metadata.get('behaviour', '')),
-            description=f'{task.name}: {len(episodes)} goal-conditioned episodes, reward 1 at the goal', requirements=['goplan_nb', 'mujoco>=3.3,<3.4'])
-    made.storage.update_metadata(dict(goplan_nb=dict(metadata=metadata, hdf5_sha256=_file_hash(made.storage.data_path/'main_data.hdf5'))))
+        made = minari.create_dataset_from_buffers(id, _minari_episodes(episodes, task, seeds),
+            env=gymnasium.spec(f'goplan_nb/{task.name}-v0'), algorithm_name=str(metadata.get('behaviour', '')),
+            description=f'{task.name}: {len(episodes)} goal-conditioned episodes, reward 1 at the goal',
+            requirements=['goplan_nb', 'mujoco>=3.3,<3.4'])
+    made.storage.update_metadata(dict(goplan_nb=dict(metadata=metadata,
+        hdf5_sha256=_file_hash(made.storage.data_path/'main_data.hdf5'))))
 
 @contextmanager
 def _minari_folder(path):
@@ -412,7 +450,8 @@ def _trimmed(episodes):
     T = int(episodes.lengths.max())
     behind = torch.arange(T+1)>episodes.lengths[:, None]
     zero = lambda x, where: x.masked_fill(where[..., None], 0.) if where.any() else x
-    return Episodes(zero(episodes.observations[:, :T+1], behind), zero(episodes.actions[:, :T], behind[:, 1:]), episodes.goals, episodes.lengths)
+    return Episodes(zero(episodes.observations[:, :T+1], behind), zero(episodes.actions[:, :T], behind[:, 1:]),
+        episodes.goals, episodes.lengths)
 
 def _make_groups(id, root):
     "The description that Minari wants in each folder above a dataset."
@@ -431,8 +470,10 @@ def to_minari(
 )->str:                # what to know about it; empty if nothing
     "Write a dataset of the local Minari collection, whole or not at all."
     place = _minari_place(id)
-    if place.exists() and not force: raise BadInput(f'{id} exists in {place.parent}; use another name, or --force to replace it')
-    if f'goplan_nb/{task.name}-v0' not in gymnasium.registry: raise BadInput(f'{task.name} is no environment that Gymnasium knows; allowed: tasks of `goplan tasks`')
+    if place.exists() and not force:
+        raise BadInput(f'{id} exists in {place.parent}; use another name, or --force to replace it')
+    if f'goplan_nb/{task.name}-v0' not in gymnasium.registry:
+        raise BadInput(f'{task.name} is no environment that Gymnasium knows; allowed: tasks of `goplan tasks`')
     check_task(episodes, task, id)
     episodes = _trimmed(episodes.to('cpu'))
     seeds = _env_seeds(episodes, task, metadata)
@@ -443,7 +484,8 @@ def to_minari(
             with _minari_folder(hidden): _write_minari(id, episodes, task, metadata, seeds)
             _make_groups(id, root)
             _move_in(Path(hidden)/id, place, Path(hidden)/'replaced')
-    except (OSError, ValueError, AssertionError) as e: raise BadInput(f'cannot write minari:{id}: {printable(e)}; what was there before is unchanged') from None
+    except (OSError, ValueError, AssertionError) as e:
+        raise BadInput(f'cannot write minari:{id}: {printable(e)}; what was there before is unchanged') from None
     return '' if seeds else 'without seeds: the metadata names none that gives these starts'
 
 # %% ../../nbs/library/08_formats.ipynb #2af43d17
@@ -453,14 +495,16 @@ def _inside(group, name, where):
     "What a group of an HDF5 file holds under a name, if it is no link to elsewhere."
     import h5py
     if not isinstance(group, h5py.Group) or not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        raise BadInput(f'{where} has no {name} of its own; allowed: goal-conditioned episodes, with observations of {", ".join(OBSERVED)}')
+        raise BadInput(f'{where} has no {name} of its own; allowed: goal-conditioned episodes, with observations of '
+            f'{", ".join(OBSERVED)}')
     return group[name]
 
 def _stored(group, name, where):
     "A plain array of real numbers, (rows, width)."
     import h5py
     x = _inside(group, name, where)
-    good = isinstance(x, h5py.Dataset) and x.ndim==2 and x.dtype.kind=='f' and x.dtype.itemsize in (4, 8) and x.shape[1]>0
+    good = isinstance(x, h5py.Dataset) and x.ndim==2 and x.dtype.kind=='f' and x.dtype.itemsize in (4,
+        8) and x.shape[1]>0
     if not good: raise BadInput(f'{where}: {name} is no array of real numbers with 2 axes')
     how = x.id.get_create_plist()
     if x.is_virtual or how.get_external_count() or how.get_nfilters() or x.id.get_storage_size()<x.nbytes or x.nbytes>LIMIT:
@@ -472,11 +516,18 @@ def _episode(group, where, task=None):
     "Observations, actions and the goal of one episode."
     seen = {k: _stored(_inside(group, 'observations', where), k, where) for k in OBSERVED}
     actions, goals = _stored(group, 'actions', where), seen['desired_goal']
-    if any(len(x)!=len(actions)+1 for x in seen.values()) or not len(actions): raise BadInput(f'{where}: {len(actions)} actions and {[len(x) for x in seen.values()]} observations; allowed: one more than actions')
-    if (goals!=goals[:1]).any(): raise BadInput(f'{where}: the goal changes within the episode; allowed: one goal per episode')
-    if task and seen['observation'].shape[1]==task.d_s and seen['achieved_goal'].shape[1]==task.d_g:    # widths are complained of elsewhere
+    if any(len(x)!=len(actions)+1 for x in seen.values()) or not len(actions):
+        raise BadInput(f'{where}: {len(actions)} actions and {[len(x) for x in seen.values()]} observations; allowed: '
+            f'one more than actions')
+    if (goals!=goals[:1]).any():
+        raise BadInput(f'{where}: the goal changes within the episode; allowed: one goal per episode')
+    # widths are complained of elsewhere
+    if task and seen['observation'].shape[1]==task.d_s and seen['achieved_goal'].shape[1]==task.d_g:
         gap = np.abs(task.achieved_goal(seen['observation'])-seen['achieved_goal']).max()
-        if not gap<=1e-4: raise BadInput(f'{where}: achieved_goal differs by {gap:.3g} from what {task.name} takes for it, entries {task.goal_index[0]} to {task.goal_index[1]-1} of the observation; allowed: a task with another goal_index')
+        if not gap<=1e-4:
+            raise BadInput(f'{where}: achieved_goal differs by {gap:.3g} from what {task.name} takes for it, entries '
+                f'{task.goal_index[0]} to {task.goal_index[1]-1} of the observation; allowed: a task with another '
+                f'goal_index')
     return seen['observation'], actions, goals[0]
 
 def _hdf5_arrays(path, id, task=None):
@@ -487,23 +538,31 @@ def _hdf5_arrays(path, id, task=None):
         for i in range(n):
             parts.append(_episode(_inside(f, f'episode_{i}', f'minari:{id}'), f'minari:{id}, episode {i}', task))
             total += sum(x.nbytes for x in parts[-1])
-            if total>LIMIT//2: raise BadInput(f'minari:{id} holds more than {LIMIT//2:,} bytes of arrays; allowed: less')
+            if total>LIMIT//2:
+                raise BadInput(f'minari:{id} holds more than {LIMIT//2:,} bytes of arrays; allowed: less')
     if not parts: raise BadInput(f'minari:{id} holds no episodes')
     o, a, g = zip(*parts)
     T = max(map(len, a))
-    if len({x.shape[1] for x in o})>1 or len({x.shape[1] for x in a})>1 or n*(T+1)*(o[0].shape[1]+a[0].shape[1])*4>LIMIT: raise BadInput(f'minari:{id}: episodes differ too much in width or length')
-    return dict(observations=padded(o, T+1), actions=padded(a, T), goals=np.stack(g), lengths=np.array([len(x) for x in a], np.int32))
+    if len({x.shape[1] for x in o})>1 or len({x.shape[1] for x in a})>1 or n*(T+1)*(o[0].shape[1]
+        +a[0].shape[1])*4>LIMIT:
+        raise BadInput(f'minari:{id}: episodes differ too much in width or length')
+    return dict(observations=padded(o, T+1), actions=padded(a, T), goals=np.stack(g),
+        lengths=np.array([len(x) for x in a], np.int32))
 
 # %% ../../nbs/library/08_formats.ipynb #dd2e935d
 def _own_metadata(place, id):
     "The metadata that `to_minari` left, after a comparison of the file's checksum; for the datasets of others what little is known."
     try: text = (place/'metadata.json').read_bytes() if (place/'metadata.json').stat().st_size<=METADATA_LIMIT else b''
-    except OSError: raise BadInput(f'unknown Minari dataset {id}: {place.parent} holds none; allowed: those of `minari list local`') from None
+    except OSError:
+        raise BadInput(f'unknown Minari dataset {id}: {place.parent} holds none; allowed: those of `minari list local`') from None
     about = parse_metadata(text, f'minari:{id}')
-    if about.get('data_format')!='hdf5' or not (place/'main_data.hdf5').is_file(): raise BadInput(f'minari:{id} is stored as {printable(about.get("data_format"))!r}; allowed: hdf5, in main_data.hdf5')
+    if about.get('data_format')!='hdf5' or not (place/'main_data.hdf5').is_file():
+        raise BadInput(f'minari:{id} is stored as {printable(about.get("data_format"))!r}; allowed: hdf5, in '
+            f'main_data.hdf5')
     own = about.get('goplan_nb')
     if not isinstance(own, dict): return dict(source=f'minari:{id}')
-    if own.get('hdf5_sha256')!=_file_hash(place/'main_data.hdf5'): raise BadInput(f'minari:{id}: main_data.hdf5 does not match its checksum; get it again')
+    if own.get('hdf5_sha256')!=_file_hash(place/'main_data.hdf5'):
+        raise BadInput(f'minari:{id}: main_data.hdf5 does not match its checksum; get it again')
     return parse_metadata(json.dumps(own.get('metadata', own.get('card'))).encode(), f'minari:{id}')
 
 def from_minari(
@@ -518,7 +577,8 @@ def from_minari(
     except Exception as e: raise BadInput(f'minari:{id}: main_data.hdf5 cannot be read ({type(e).__name__})') from None
     episodes = as_episodes(arrays, f'minari:{id}')
     check_finite(episodes, f'minari:{id}')
-    if 'sha256' in metadata and metadata['sha256']!=checksum(episodes): raise BadInput(f'minari:{id}: the arrays do not match the checksum of the metadata; get it again')
+    if 'sha256' in metadata and metadata['sha256']!=checksum(episodes):
+        raise BadInput(f'minari:{id}: the arrays do not match the checksum of the metadata; get it again')
     return episodes, metadata
 
 # %% ../../nbs/library/08_formats.ipynb #42eb3cb5
@@ -536,14 +596,17 @@ def load_any(
 )->tuple[Episodes,dict]: # (N, ...) and the metadata, with `task`
     "A dataset and its metadata from any of the formats, checked."
     kind = place_kind(place)
-    episodes, metadata, *achieved = from_minari(str(place)[7:], task) if kind=='minari' else _read_published(place) if kind=='pkl' else load_episodes(place)
+    episodes, metadata, *achieved = from_minari(str(place)[7:],
+        task) if kind=='minari' else _read_published(place) if kind=='pkl' else load_episodes(place)
     name = metadata.get('task', task and task.name)
     if task is None and name is None: raise BadInput(f'{place} does not say of which task it is; add --task NAME')
     if task and name!=task.name: raise BadInput(f'{place} holds data of {name}; asked for: {task.name}')
     if task: check_task(episodes, task, str(place))
     for x in achieved if task else ():
         gap = np.abs(task.achieved_goal(episodes.observations).numpy()-x).max()
-        if not gap<=1e-4: raise BadInput(f'{place}: ag differs by {gap:.3g} from what {task.name} takes for it, entries {task.goal_index[0]} to {task.goal_index[1]-1} of o; allowed: a task with another goal_index')
+        if not gap<=1e-4:
+            raise BadInput(f'{place}: ag differs by {gap:.3g} from what {task.name} takes for it, entries '
+                f'{task.goal_index[0]} to {task.goal_index[1]-1} of o; allowed: a task with another goal_index')
     return episodes, dict(metadata or dict(behaviour='published', source=Path(place).name), task=name)
 
 def save_any(
@@ -556,7 +619,8 @@ def save_any(
     "Write a dataset in any of the formats; what is there is kept unless `force`."
     kind = place_kind(place)
     if kind=='minari': return to_minari(str(place)[7:], episodes, task, metadata, force)
-    if Path(place).exists() and not force: raise BadInput(f'{place} exists; use another name, or --force to overwrite it')
+    if Path(place).exists() and not force:
+        raise BadInput(f'{place} exists; use another name, or --force to overwrite it')
     if kind=='pkl': return save_published(place, episodes, task, metadata)
     save_episodes(place, episodes, metadata)
     return ''

@@ -102,7 +102,8 @@ def next_stop(
     last = torch.where(visible(targets[:, None], nodes, walls), chebyshev(targets[:, None], nodes), torch.inf) # (N, V)
     total = .999*first + (ways[None]+last[:, None, :]).amin(-1)                                                # (N, V)
     direct = visible(points, targets, walls)
-    return torch.where(direct, chebyshev(points, targets), total.amin(-1)), torch.where(direct[:, None], targets, nodes[total.argmin(-1)])
+    return torch.where(direct, chebyshev(points, targets), total.amin(-1)), torch.where(direct[:, None], targets,
+        nodes[total.argmin(-1)])
 
 def rooms_expert(
     points:Tensor,  # (N, 2)
@@ -200,8 +201,10 @@ def reacher_expert(
 
 # %% ../../nbs/library/06_experts.ipynb #60a8db21
 HINGE_XY, TIP = (.21, .725), .05  # the hinge, m; the finger hangs this far in front of the hand's centre (+y), m
-SLOT = (-.335, -.185, -.03)       # where the finger fits behind the bar, in the door's frame about the hinge: x from, x to, y; m
-OVER, INSIDE, GRIP = .205, .192, .176  # heights of the hand: finger free of the bar; caught behind it; where we hold it; m
+# where the finger fits behind the bar, in the door's frame about the hinge: x from, x to, y; m
+SLOT = (-.335, -.185, -.03)
+# heights of the hand: finger free of the bar; caught behind it; where we hold it; m
+OVER, INSIDE, GRIP = .205, .192, .176
 
 def in_env(
     x:Tensor, # in the door's frame, from the hinge along the closed door (it lies at negative x), m, (...)
@@ -246,7 +249,8 @@ def door_expert(
     u, v = in_door(x, y, angle)
     over = (u>SLOT[0]-.01)&(u<SLOT[1]+.01)&((v-SLOT[2]).abs()<.014)            # above the slot, or in it
     px, py = pull_target(x, y, goal)
-    sx, sy = in_env(u.clamp(SLOT[0], SLOT[1]), v.clamp(SLOT[2]-.006, SLOT[2]+.006), angle)  # the nearest place over the slot
+    # the nearest place over the slot
+    sx, sy = in_env(u.clamp(SLOT[0], SLOT[1]), v.clamp(SLOT[2]-.006, SLOT[2]+.006), angle)
     caught, free = over&(z<INSIDE), z>OVER
     tx = torch.where(caught, px, torch.where(over|free, sx, x))
     ty = torch.where(caught, py, torch.where(over|free, sy, y))
@@ -255,12 +259,14 @@ def door_expert(
 
 # %% ../../nbs/library/06_experts.ipynb #bf097a6b
 STEP = .033             # way of the gripper per unit of action and step, m; measured
-KEEP, TOUCH = .038, .043# half side of the square that the gripper's centre may not enter; where it pushes, m from the box's centre
+# half side of the square that the gripper's centre may not enter; where it pushes, m from the box's centre
+KEEP, TOUCH = .038, .043
 BOX = ((-KEEP, KEEP, -KEEP, KEEP),)  # the box as a wall, about its own centre
 BOX_CORNERS = .043*torch.tensor([[-1., -1.], [-1., 1.], [1., 1.], [1., -1.]])
 BOX_WAYS = shortest_ways(BOX_CORNERS, BOX)
 SLIDE = 31.             # a box of speed v (m per step) slides on by SLIDE v^2 m; measured, 1/(2 g 0.04^2) = 31.9
-LOW, NEAR = .422, .042  # height of the pushing gripper; a box that will come to rest so close to the goal is left alone, m
+# height of the pushing gripper; a box that will come to rest so close to the goal is left alone, m
+LOW, NEAR = .422, .042
 
 def length(
     vectors:Tensor, # (..., 2)
@@ -289,14 +295,17 @@ def push_along(
     "Push the box along one axis, from the face behind it, through its centre."
     t, pair = 1-n, lambda a, b: torch.stack((a, b) if n==0 else (b, a), -1)
     s = torch.where(d[:, n]>=0, 1., -1.)                                       # the way the box must go
-    line = (-TOUCH*d[:, t]/d[:, n].abs().clamp(min=.01)).clamp(-.024, .024)    # touch here, and the push points at the goal
+    # touch here, and the push points at the goal
+    line = (-TOUCH*d[:, t]/d[:, n].abs().clamp(min=.01)).clamp(-.024, .024)
     way, walk = behind_box(r, pair(-s*(TOUCH+.006), line))
     off, moving = (line-r[:, t]).abs(), s*v[:, n]>.01
     pushing = (s*r[:, n]<.01-TOUCH) & (r[:, t].abs()<.032) & ((off<.01) | (moving & (off<.03)))
-    left = (d[:, t].abs()-.5*d[:, n].abs()-.042).clamp(min=0)                  # what this push will leave to another face
+    # what this push will leave to another face
+    left = (d[:, t].abs()-.5*d[:, n].abs()-.042).clamp(min=0)
     cost = torch.where(pushing, 0., way/STEP)+d[:, n].abs()/STEP+torch.where(left>0, 3+left/STEP, 0.)
     forward = (d[:, n]/STEP).clamp(-1, 1)+s*(-TOUCH-s*r[:, n]).clamp(0, .05)/STEP
-    sideways = -r[:, t]/TOUCH*forward.abs().clamp(max=1.)+.1*(line-r[:, t])/STEP   # along the line from the gripper to the centre
+    # along the line from the gripper to the centre
+    sideways = -r[:, t]/TOUCH*forward.abs().clamp(max=1.)+.1*(line-r[:, t])/STEP
     return cost+torch.where(d[:, n].abs()<.01, 20., 0.), torch.where(pushing[:, None], pair(forward, sideways), walk)
 
 def push_expert(
@@ -339,7 +348,8 @@ def pick_expert(
     after_x, after_y, after_z = (r+.032*move).abs().unbind(-1)
     close = (after_x<.008)&(after_y<.008)&(after_z<.014)&(x<.045)&(y<.03)
     held = (width>.03)&(width<.06)&(x<.034)&(y<.03)&(z<.03)
-    carry = towards(box, goals+goals.new_tensor([0., 0., .01]), .027)          # 1 cm higher: a lifted box does not rub on the table
+    # 1 cm higher: a lifted box does not rub on the table
+    carry = towards(box, goals+goals.new_tensor([0., 0., .01]), .027)
     fingers = torch.where(close|held, -1., (.095-width)*10)
     return torch.cat([torch.where(held[:, None], carry, move), fingers[:, None]], -1).clamp(-1, 1)
 
@@ -373,10 +383,13 @@ def launch(
 PUCK_RADIUS = .025     # m; the model's
 FINGERS = (.0135, .0155)  # half extents in x and y of the two closed fingers, a box to the puck, m; the model's
 FINGER_SHIFT = -.0003  # how far the middle of that box lies from the gripper's coordinate, in y, m; measured
-STRIKE_Z, TRAVEL_Z = .43, .475 # height of the gripper for a strike (off the table, beside the puck) and for passing over the puck, m
-RUN_UP, MIN_RUN = .009, .5     # gap between fingers and puck before a strike of strength 1, m; it does not shrink below this strength; measured
+# height of the gripper for a strike (off the table, beside the puck) and for passing over the puck, m
+STRIKE_Z, TRAVEL_Z = .43, .475
+# gap between fingers and puck before a strike of strength 1, m; it does not shrink below this strength; measured
+RUN_UP, MIN_RUN = .009, .5
 BLOW = 1.21            # speed of the puck after two blows of strength 1, m/s; measured
-SECOND = (.04, .628, .462, -44.8) # puck's speed after a second blow = these . (1, strength, speed before, gap); least squares, 117 strikes
+# puck's speed after a second blow = these . (1, strength, speed before, gap); least squares, 117 strikes
+SECOND = (.04, .628, .462, -44.8)
 CONTROL_STEP = .04     # s
 
 def _dot(a, b): return a[..., :1]*b[..., :1]+a[..., 1:]*b[..., 1:]
@@ -395,7 +408,8 @@ def slide_state(
 )->SimpleNamespace:      # grip, puck, grip_v, puck_v: (N, 2); z: (N, 1)
     "What the strike needs of an observation, in metres and seconds, seen from above."
     o, grip_v = observations, observations[:, 20:22]/CONTROL_STEP
-    return SimpleNamespace(grip=o[:, :2], z=o[:, 2:3], puck=o[:, 3:5], grip_v=grip_v, puck_v=o[:, 14:16]/CONTROL_STEP+grip_v)
+    return SimpleNamespace(grip=o[:, :2], z=o[:, 2:3], puck=o[:, 3:5], grip_v=grip_v, puck_v=o[:, 14:16]/CONTROL_STEP
+        +grip_v)
 
 # %% ../../nbs/library/06_experts.ipynb #5743d5ed
 def first_blow(
@@ -491,7 +505,8 @@ def hand()->SimpleNamespace: # model, data (scratch), tips, motors, low, high, s
 def hand_rows(
     h:SimpleNamespace, # see `hand`
     joints:np.ndarray, # (24,), rad
-)->tuple[np.ndarray,np.ndarray,np.ndarray,np.ndarray]: # tips (15,), their Jacobian (15, 20), contact depths (c,), their Jacobian (c, 20)
+# tips (15,), their Jacobian (15, 20), contact depths (c,), their Jacobian (c, 20)
+)->tuple[np.ndarray,np.ndarray,np.ndarray,np.ndarray]:
     "Where the fingertips are, which fingers touch, and how the motors move both."
     import mujoco
     m, d = h.model, h.data
@@ -501,7 +516,8 @@ def hand_rows(
     J = np.zeros((5, 3, m.nv))
     for i, site in enumerate(h.tips): mujoco.mj_jacSite(m, d, J[i], None, site)
     touch = d.efc_type>=int(mujoco.mjtConstraint.mjCNSTR_CONTACT_FRICTIONLESS)
-    return d.site_xpos[h.tips].ravel(), J.reshape(15, -1)@h.spread, d.efc_pos[touch].copy(), d.efc_J.reshape(-1, m.nv)[touch]@h.spread
+    return d.site_xpos[h.tips].ravel(), J.reshape(15, -1)@h.spread, d.efc_pos[touch].copy(), d.efc_J.reshape(-1,
+        m.nv)[touch]@h.spread
 
 def hand_pose(
     h:SimpleNamespace, # see `hand`
@@ -525,7 +541,8 @@ class HandExpert:
     "One block of HandReach episodes: a pose solved once, held against gravity, corrected by what the fingertips still miss."
     def __init__(self,
         lead:float=2.,     # how far targets run ahead of the joints: the motors are soft
-        gain:float=.05,    # share of the fingertip error that is added to the correction at each step; 0: no integral action
+        # share of the fingertip error that is added to the correction at each step; 0: no integral action
+        gain:float=.05,
         limit:float=.1,    # of the correction, rad: anti-windup
         near:float=.03,    # the correction grows only within this distance, m: anti-windup
         damping:float=1e-3,# of the correction's least squares
@@ -539,7 +556,8 @@ class HandExpert:
         "The next targets of the motors, scaled to [-1, 1]."
         h, o, g = hand(), observations.double().cpu().numpy(), goals.double().cpu().numpy()
         if self.poses is None:
-            self.poses, self.sag = map(np.array, zip(*(hand_pose(h, goal, row[:24], contact=self.contact) for row, goal in zip(o, g))))
+            self.poses, self.sag = map(np.array,
+                zip(*(hand_pose(h, goal, row[:24], contact=self.contact) for row, goal in zip(o, g))))
             self.correction = np.zeros_like(self.poses)
         for i in range(len(o)): self.correct(h, i, o[i], g[i]-o[i, 48:])
         pose = self.poses+self.correction
@@ -556,12 +574,15 @@ class HandExpert:
 
 # %% ../../nbs/library/06_experts.ipynb #ac893e6f
 # a function that remembers nothing, or a class whose objects remember one block of episodes
-EXPERTS = dict(PointReach=straight, PointRooms=rooms_expert, Reacher=reacher_expert, SawyerReach=sawyer_reach_expert, SawyerDoor=door_expert,
-    FetchReach=reach_expert, FetchPush=push_expert, FetchPick=pick_expert, FetchSlide=slide_expert, HandReach=HandExpert)
+EXPERTS = dict(PointReach=straight, PointRooms=rooms_expert, Reacher=reacher_expert, SawyerReach=sawyer_reach_expert,
+    SawyerDoor=door_expert,
+    FetchReach=reach_expert, FetchPush=push_expert, FetchPick=pick_expert, FetchSlide=slide_expert,
+    HandReach=HandExpert)
 
 def expert(
     task_name:str, # 'FetchPush', or a variant: 'FetchPush-Right2Left', 'FetchReach-Noise0.5'
-)->Callable[[Tensor,Tensor],Tensor]: # observations (N, d_s), goals (N, d_g) -> actions (N, d_a), for one block of episodes
+# observations (N, d_s), goals (N, d_g) -> actions (N, d_a), for one block of episodes
+)->Callable[[Tensor,Tensor],Tensor]:
     "The expert of a task, fresh where it has a memory."
     act = EXPERTS[nearest(task_name.split('-')[0], list(EXPERTS), 'expert')]
     return act() if isinstance(act, type) else act

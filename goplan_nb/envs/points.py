@@ -49,7 +49,8 @@ def resolve(
     "Where a motion from `start` to `end` really ends: each wall blocks the coordinate that runs into it, the other slides."
     (sx, sy), (ex, ey) = start.unbind(-1), end.unbind(-1)
     for x0, x1, y0, y1 in walls:
-        left, right, low, high = torch.minimum(sx, ex), torch.maximum(sx, ex), torch.minimum(sy, ey), torch.maximum(sy, ey)
+        left, right, low, high = torch.minimum(sx, ex), torch.maximum(sx, ex), torch.minimum(sy, ey), torch.maximum(sy,
+            ey)
         over_x, over_y = (left<=x1)&(right>=x0), (low<=y1)&(high>=y0)
         ey = torch.where(over_x&(low<=y1)&(high>=y1)&(ey<=sy)&(sy>=y1), y1+GAP, ey)    # top
         ey = torch.where(over_x&(low<=y0)&(high>=y0)&(ey>=sy)&(sy<=y0), y0-GAP, ey)    # bottom
@@ -80,7 +81,8 @@ class PointEnv:
         workers:int|None=None,                # not needed here: a tensor steps all environments at once
         dynamics:Callable[[Tensor,Tensor],Tensor]=free_step, # (points, actions) -> points
         blocked:Callable[[Tensor],Tensor]=nowhere,      # where nothing can start or be a goal
-        arena:float=ARENA,                    # starts and goals lie in [-arena, arena]^2; `dynamics` must keep the points there
+        # starts and goals lie in [-arena, arena]^2; `dynamics` must keep the points there
+        arena:float=ARENA,
         tolerance:float=1.,                   # radius of the disc that is painted around a goal
     ):
         self.dynamics, self.blocked, self.arena, self.tolerance = dynamics, blocked, arena, tolerance
@@ -92,7 +94,8 @@ def reset(self:PointEnv,
 )->tuple[Tensor,Tensor]: # observations (n, 2), goals (n, 2)
     "Starts and goals, uniform over the free area; one generator per environment."
     rngs = [np.random.default_rng(s) for s in seeds]
-    draws = torch.from_numpy(np.array([[_free_point(r, self.arena, self.blocked) for _ in range(2)] for r in rngs], dtype=np.float32))
+    draws = torch.from_numpy(np.array([[_free_point(r, self.arena, self.blocked) for _ in range(2)] for r in rngs],
+        dtype=np.float32))
     self.points, self.goals = draws.unbind(1)
     return self.points, self.goals
 
@@ -121,7 +124,8 @@ def render(self:PointEnv,
     pixels = torch.stack(torch.meshgrid(x, -x, indexing='xy'), -1)
     picture = np.full((size, size, 3), 255, dtype=np.uint8)
     near = lambda centre, radius: ((pixels-centre[index]).norm(dim=-1)<=radius).numpy()
-    for mask, colour in ((self.blocked(pixels).numpy(), (204,)*3), (near(self.goals, self.tolerance), (220, 160, 195)), (near(self.points, .15), (0,)*3)):
+    for mask, colour in ((self.blocked(pixels).numpy(), (204,)*3), (near(self.goals, self.tolerance), (220, 160, 195)),
+        (near(self.points, .15), (0,)*3)):
         picture[mask] = colour
     return picture
 

@@ -78,7 +78,8 @@ LOOK = '''
 def _edges(low, high):
     "The twelve edges of a box, as thin rods: pairs of corners that differ in one coordinate."
     pairs = [(a, b) for a, b in combinations(product(*zip(low, high)), 2) if sum(x!=y for x, y in zip(a, b))==1]
-    return ''.join(f'<geom type="capsule" size=".0012" rgba=".45 .45 .45 1" fromto="{" ".join(map(str, a+b))}"/>' for a, b in pairs)
+    return ''.join(f'<geom type="capsule" size=".0012" rgba=".45 .45 .45 1" fromto="{" ".join(map(str, a+b))}"/>'
+        for a, b in pairs)
 
 # %% ../../nbs/library/04_sawyer.ipynb #e0f300d3
 REACH_XML = f'''<mujoco model="reach">{LOOK}<worldbody>

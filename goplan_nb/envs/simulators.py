@@ -30,7 +30,8 @@ def check_mujoco()->str: # the installed version
 # %% ../../nbs/library/03_simulators.ipynb #28296f5e
 def use_headless_gl()->str: # 'egl', 'glfw', or what MUJOCO_GL says
     "The way in which MuJoCo draws: on Linux without a screen EGL is chosen, by setting MUJOCO_GL."
-    if sys.platform=='linux' and not os.environ.get('DISPLAY') and not os.environ.get('MUJOCO_GL'): os.environ['MUJOCO_GL'] = 'egl'
+    if sys.platform=='linux' and not os.environ.get('DISPLAY') and not os.environ.get('MUJOCO_GL'):
+        os.environ['MUJOCO_GL'] = 'egl'
     return os.environ.get('MUJOCO_GL') or 'glfw'
 
 def make_gym(
@@ -67,7 +68,8 @@ def draw(
         if viewer is not None: viewer.make_context_current()  # another painter may have drawn since
         return env.render()
     except Exception as e:
-        raise BadInput(f'cannot draw: no OpenGL here (MUJOCO_GL={os.environ.get("MUJOCO_GL", "")}: {type(e).__name__}); needed: libegl1, '
+        raise BadInput(f'cannot draw: no OpenGL here (MUJOCO_GL={os.environ.get("MUJOCO_GL", "")}: '
+            f'{type(e).__name__}); needed: libegl1, '
             'or libosmesa6 and MUJOCO_GL=osmesa; simulation and training work without it') from None
 
 # %% ../../nbs/library/03_simulators.ipynb #471d89f6
@@ -77,7 +79,9 @@ class GymRobot:
         gym_id:str, # 'FetchPush-v4'
     ):
         self.gym_id, self.env, self.painter = gym_id, make_gym(gym_id), None
-        if not hasattr(self.env, '_sample_goal'): raise BadInput(f'{gym_id} is built unlike the robots of gymnasium-robotics; allowed: Fetch and hand tasks, and `goplan_nb.tasks.GymVecEnv` for all others')
+        if not hasattr(self.env, '_sample_goal'):
+            raise BadInput(f'{gym_id} is built unlike the robots of gymnasium-robotics; allowed: Fetch and hand tasks, '
+                f'and `goplan_nb.tasks.GymVecEnv` for all others')
         self.model, self.goal = self.env.model, self.env.goal
         self.prepare(self.model)
 
@@ -146,10 +150,12 @@ class FetchRobot(GymRobot):
         fingers, finger_speeds, grip = d.qpos[self.finger_q], d.qvel[self.finger_v]*self.dt, d.site_xpos[self.grip]
         if self.box is None: return np.concatenate([grip, fingers, speed, finger_speeds])
         box, (linear, angular) = d.site_xpos[self.box], self.velocity(self.box)
-        return np.concatenate([grip, box, box-grip, fingers, euler(d.site_xmat[self.box]), linear-speed, angular, speed, finger_speeds])
+        return np.concatenate([grip, box, box-grip, fingers, euler(d.site_xmat[self.box]), linear-speed, angular,
+            speed, finger_speeds])
 
 # %% ../../nbs/library/03_simulators.ipynb #fd206b5b
-TIPS = [f'robot0:S_{finger}tip' for finger in ('ff', 'mf', 'rf', 'lf', 'th')]  # first, middle, ring, little finger, thumb
+# first, middle, ring, little finger, thumb
+TIPS = [f'robot0:S_{finger}tip' for finger in ('ff', 'mf', 'rf', 'lf', 'th')]
 
 class HandRobot(GymRobot):
     "HandReach, its observation read from its place instead of by name."
@@ -180,7 +186,8 @@ class ReacherRobot:
 
     def observe(self):
         angles, speeds = self.data.qpos[:2], self.data.qvel[:2]
-        return np.concatenate([np.cos(angles), np.sin(angles), self.data.qpos[2:], speeds, self.data.xpos[self.tip, :2], [0.]])
+        return np.concatenate([np.cos(angles), np.sin(angles), self.data.qpos[2:], speeds,
+            self.data.xpos[self.tip, :2], [0.]])
 
     def render(self, size):
         if self.painter is None: self.painter = make_gym('Reacher-v5', render_mode='rgb_array', width=size, height=size)
@@ -195,7 +202,8 @@ class ReacherRobot:
 class MujocoEnv:
     "Environments of one task: a simulator state each, one simulator per thread."
     def __init__(self,
-        workers:int|None=None, # threads; MuJoCo releases the interpreter lock while it steps. `None`: one per core, 16 at most
+        # threads; MuJoCo releases the interpreter lock while it steps. `None`: one per core, 16 at most
+        workers:int|None=None,
         simulator:Callable[[],Simulator]=partial(FetchRobot, 'FetchReach-v4'), # makes one
     ):
         self.sims = [simulator() for _ in range(workers or min(os.cpu_count() or 1, 16))]

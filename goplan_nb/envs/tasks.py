@@ -21,7 +21,8 @@ from .sawyer import SawyerDoor, SawyerReach
 from .simulators import FetchRobot, HandRobot, MujocoEnv, ReacherRobot
 
 # %% ../../nbs/library/05_tasks.ipynb #c0a07b79
-def _fetch(name, gym_id): return Task(name, 25, 4, 3, (3, 6), .05, partial(MujocoEnv, simulator=partial(FetchRobot, gym_id)))
+def _fetch(name, gym_id):
+    return Task(name, 25, 4, 3, (3, 6), .05, partial(MujocoEnv, simulator=partial(FetchRobot, gym_id)))
 
 TASKS = {t.name:t for t in (
     Task('PointReach', 2, 2, 2, (0, 2), 1., PointEnv),
@@ -30,7 +31,8 @@ TASKS = {t.name:t for t in (
     Task('SawyerReach', 3, 3, 3, (0, 3), .06, SawyerReach),
     Task('SawyerDoor', 4, 3, 1, (3, 4), .06, partial(MujocoEnv, simulator=SawyerDoor)),
     Task('FetchReach', 10, 4, 3, (0, 3), .05, partial(MujocoEnv, simulator=partial(FetchRobot, 'FetchReach-v4'))),
-    _fetch('FetchPush', 'FetchPush-v4'), _fetch('FetchPick', 'FetchPickAndPlace-v4'), _fetch('FetchSlide', 'FetchSlide-v4'),
+    _fetch('FetchPush', 'FetchPush-v4'), _fetch('FetchPick', 'FetchPickAndPlace-v4'),
+    _fetch('FetchSlide', 'FetchSlide-v4'),
     Task('HandReach', 63, 20, 15, (48, 63), .01, partial(MujocoEnv, simulator=HandRobot)))}
 
 def task_names()->list[str]:
@@ -48,7 +50,8 @@ def get_task(
     return TASKS[nearest(name, list(TASKS), 'task')]
 
 # %% ../../nbs/library/05_tasks.ipynb #02fbaf6a
-TEST_SEED = 1_000_000  # episode i of every evaluation starts from the pair (TEST_SEED, i), whatever the method; no dataset may
+# episode i of every evaluation starts from the pair (TEST_SEED, i), whatever the method; no dataset may
+TEST_SEED = 1_000_000
 
 def rollout(
     env:Env,              # the true environments
@@ -61,7 +64,8 @@ def rollout(
 )->Episodes:              # (S, n, ...), on the CPU
     "Episodes of `act` in the true environment: one crossing between device and simulator per step."
     observations, goals = env.reset(list(seeds)*members)
-    stack = lambda x: torch.as_tensor(x, dtype=torch.float32).reshape(members, len(seeds), -1).clone()   # an environment may hand out the array that it goes on changing
+    # an environment may hand out the array that it goes on changing
+    stack = lambda x: torch.as_tensor(x, dtype=torch.float32).reshape(members, len(seeds), -1).clone()
     goals, seen, done = stack(goals), [stack(observations)], []
     on_device = goals.to(device)
     for _ in track(range(horizon)):
@@ -100,8 +104,11 @@ GRIPPER = dict(FetchPush=(1.34554, .74902), FetchPick=(1.34194, .74910)) # g0: x
 SIDES = dict(Left=-1, Right=1)
 RINGS = dict(Near=(.10, .15), Far=(.15, .30)) # of the object around the gripper's start, m; goals: Near begins at 0
 HEIGHTS = dict(Low=(None, .6), High=(.6, .9)) # of the goal, m; `None`: the height at rest
-GROUPS = {'FetchPush Left-Right': ('Right2Right', 'Right2Left', 'Left2Right', 'Left2Left'), 'FetchPush Near-Far': ('Near2Near', 'Near2Far', 'Far2Near', 'Far2Far'),
-    'FetchPick Left-Right': ('Right2Right', 'Right2Left', 'Left2Right', 'Left2Left'), 'FetchPick Low-High': ('Low2Low', 'Low2High')} # the first has the region of the data
+GROUPS = {'FetchPush Left-Right': ('Right2Right', 'Right2Left', 'Left2Right', 'Left2Left'),
+    'FetchPush Near-Far': ('Near2Near', 'Near2Far', 'Far2Near', 'Far2Far'),
+    # the first has the region of the data
+    'FetchPick Left-Right': ('Right2Right', 'Right2Left', 'Left2Right', 'Left2Left'),
+    'FetchPick Low-High': ('Low2Low', 'Low2High')}
 
 def ring(
     rng:np.random.Generator,
@@ -141,7 +148,8 @@ class GroupRobot(FetchRobot):
 
     def aim(self, rng, goal, g0, rest):
         "The goal on its side; `rest` is the height of an object on the table."
-        if self.end in SIDES: goal[1:] = g0[1]+SIDES[self.end]*rng.uniform(0, .15), rest+(0 if self.push else rng.uniform(0, .45))
+        if self.end in SIDES:
+            goal[1:] = g0[1]+SIDES[self.end]*rng.uniform(0, .15), rest+(0 if self.push else rng.uniform(0, .45))
         if self.end in RINGS: goal[:2] = g0[:2]+ring(rng, RINGS[self.end][0]*(self.end!='Near'), RINGS[self.end][1])
         if self.end in HEIGHTS: goal[2] = rng.uniform(HEIGHTS[self.end][0] or rest, HEIGHTS[self.end][1])
         return goal
@@ -160,10 +168,12 @@ def in_region(
 )->Callable[[Episodes],Tensor]: # episodes (..., N, T+1, d_s) -> bool (..., N)
     "A test of episodes: whether the achieved goal stays in the region of the task's group all the time; Table 4."
     firsts = {f'{group.split()[0]}-{variants[0]}' for group, variants in GROUPS.items()}
-    if task.name not in firsts: raise BadInput(f'{task.name} has no region of data; allowed: {", ".join(sorted(firsts))}')
+    if task.name not in firsts:
+        raise BadInput(f'{task.name} has no region of data; allowed: {", ".join(sorted(firsts))}')
     base, variant = task.name.split('-')
     x, y = GRIPPER[base]
-    inside = (lambda p: p[..., 1]>y) if variant.startswith('Right') else (lambda p: p[..., 2]<.6) if variant.startswith('Low') else (
+    inside = (lambda p: p[..., 1]>y) if variant.startswith('Right') else (lambda p: p[...,
+        2]<.6) if variant.startswith('Low') else (
         lambda p: torch.hypot(p[..., 0]-x, p[..., 1]-y)<=.15)
     return lambda episodes: inside(task.achieved_goal(episodes.observations)).all(-1)
 
@@ -200,7 +210,8 @@ def noisy(
 for sigma in (.5, 1., 1.5): _variant('FetchReach', f'Noise{sigma}', partial(noisy, TASKS['FetchReach'], sigma))
 
 # %% ../../nbs/library/05_tasks.ipynb #62f03cf9
-_variant('PointReach', 'Released', partial(PointEnv, dynamics=partial(free_step, arena=4.), arena=4., tolerance=.6), tolerance=.6)
+_variant('PointReach', 'Released', partial(PointEnv, dynamics=partial(free_step, arena=4.), arena=4., tolerance=.6),
+    tolerance=.6)
 
 # %% ../../nbs/library/05_tasks.ipynb #e0662253
 class GoalEnv(gymnasium.Env):
@@ -210,12 +221,14 @@ class GoalEnv(gymnasium.Env):
         task:str='PointReach',      # one of `task_names()` or `variant_names()`
         render_mode:str|None=None,  # 'rgb_array' for pictures
     ):
-        if render_mode not in (None, 'rgb_array'): raise BadInput(f'unknown render mode {render_mode!r}; allowed: rgb_array')
+        if render_mode not in (None, 'rgb_array'):
+            raise BadInput(f'unknown render mode {render_mode!r}; allowed: rgb_array')
         self.task, self.render_mode = get_task(task), render_mode
         self.envs = self.task.make(1)
         box = lambda width, limit=np.inf: gymnasium.spaces.Box(-limit, limit, (width,), np.float32)
         self.action_space = box(self.task.d_a, 1.)
-        self.observation_space = gymnasium.spaces.Dict(observation=box(self.task.d_s), achieved_goal=box(self.task.d_g), desired_goal=box(self.task.d_g))
+        self.observation_space = gymnasium.spaces.Dict(observation=box(self.task.d_s),
+            achieved_goal=box(self.task.d_g), desired_goal=box(self.task.d_g))
     def render(self): return self.envs.render() if self.render_mode else None
     def close(self): self.envs.close()
 
@@ -243,7 +256,8 @@ def step(self:GoalEnv,
     action, # (d_a,), each in [-1, 1]
 )->tuple[dict,float,bool,bool,dict]: # observation, reward, terminated, truncated, info
     "Gymnasium's five: the reward is that of the next state, nothing ever terminates, the horizon truncates."
-    if np.shape(action)!=(self.task.d_a,): raise BadInput(f'an action of shape {np.shape(action)} in {self.task.name}; allowed: ({self.task.d_a},)')
+    if np.shape(action)!=(self.task.d_a,):
+        raise BadInput(f'an action of shape {np.shape(action)} in {self.task.name}; allowed: ({self.task.d_a},)')
     self.state, = self.envs.step(torch.from_numpy(np.array(action, dtype=np.float32))[None])
     self.steps += 1
     reward = self.task.reward(self.state, self.goal).item()
@@ -258,9 +272,12 @@ def compute_reward(self:GoalEnv, achieved_goal, desired_goal, info=None)->np.nda
 def register_tasks()->None:
     "Make every task known to Gymnasium as `goplan_nb/NAME-v0`; a second call changes nothing."
     for name, task in TASKS.items():
-        if not isinstance(task, Task) or name!=task.name or not re.fullmatch(r'[\w.]+(-[\w.]+)?', name): raise BadInput(f'TASKS[{name!r}] is {getattr(task, "name", task)!r:.60}; allowed: a `Task` under its own name, of letters, digits, dots and at most one hyphen')
+        if not isinstance(task, Task) or name!=task.name or not re.fullmatch(r'[\w.]+(-[\w.]+)?', name):
+            raise BadInput(f'TASKS[{name!r}] is {getattr(task, "name", task)!r:.60}; allowed: a `Task` under its own '
+                f'name, of letters, digits, dots and at most one hyphen')
         if f'goplan_nb/{name}-v0' not in gymnasium.registry:
-            gymnasium.register(f'goplan_nb/{name}-v0', 'goplan_nb.envs.tasks:GoalEnv', max_episode_steps=task.horizon, kwargs=dict(task=name))
+            gymnasium.register(f'goplan_nb/{name}-v0', 'goplan_nb.envs.tasks:GoalEnv', max_episode_steps=task.horizon,
+                kwargs=dict(task=name))
 
 register_tasks()
 
@@ -273,22 +290,29 @@ class GymVecEnv:
         append:bool=False,      # whether the achieved goal stands behind the observation
         **kwargs,               # for `gymnasium.make`; render_mode='rgb_array' for pictures
     ):
-        self.make, self.append, self.envs = partial(gymnasium.make, gym_id, disable_env_checker=True, **kwargs), append, []
+        self.make, self.append, self.envs = partial(gymnasium.make, gym_id, disable_env_checker=True,
+            **kwargs), append, []
 
     def _world(self):
         try: return self.make().unwrapped
-        except (gymnasium.error.Error, ImportError) as e: raise BadInput(f'Gymnasium makes no {self.make.args[0]!r} ({str(e).splitlines()[0]}); allowed: an environment whose package is imported') from None
+        except (gymnasium.error.Error, ImportError) as e:
+            raise BadInput(f'Gymnasium makes no {self.make.args[0]!r} ({str(e).splitlines()[0]}); allowed: an '
+                f'environment whose package is imported') from None
 
     def _stack(self, seen):
         own = ('observation', *(['achieved_goal'] if self.append else []))
-        return torch.from_numpy(np.stack([np.concatenate([np.ravel(x[n]) for n in own]) for x in seen]).astype(np.float32))
+        return torch.from_numpy(np.stack([np.concatenate([np.ravel(x[n]) for n in own])
+            for x in seen]).astype(np.float32))
 
     def reset(self, seeds:Sequence):
         "Observations and goals, one row per seed."
         self.envs = [*self.envs, *(self._world() for _ in range(len(seeds)-len(self.envs)))][:len(seeds)]
         seen = [w.reset(seed=int(np.random.SeedSequence(s).generate_state(1)[0]))[0] for w, s in zip(self.envs, seeds)]
-        if not (isinstance(seen[0], dict) and {'observation', 'achieved_goal', 'desired_goal'}<={*seen[0]}): raise BadInput(f'{self.envs[0]} has no goals; allowed: observations that are a dict with observation, achieved_goal and desired_goal')
-        return self._stack(seen), torch.from_numpy(np.stack([np.ravel(x['desired_goal']) for x in seen]).astype(np.float32))
+        if not (isinstance(seen[0], dict) and {'observation', 'achieved_goal', 'desired_goal'}<={*seen[0]}):
+            raise BadInput(f'{self.envs[0]} has no goals; allowed: observations that are a dict with observation, '
+                f'achieved_goal and desired_goal')
+        return self._stack(seen), torch.from_numpy(np.stack([np.ravel(x['desired_goal'])
+            for x in seen]).astype(np.float32))
 
     def step(self, actions:Tensor):
         "Observations after an action each; -1 and 1 mean the limits of the environment's box."
@@ -300,7 +324,8 @@ class GymVecEnv:
     def render(self, index:int=0, size:int=240):
         "A picture, in the size of the environment."
         shot = self.envs[index].render()
-        if shot is None: raise BadInput(f'{self.envs[index]} draws nothing; allowed: GymVecEnv(..., render_mode=\'rgb_array\')')
+        if shot is None:
+            raise BadInput(f'{self.envs[index]} draws nothing; allowed: GymVecEnv(..., render_mode=\'rgb_array\')')
         return shot
 
     def close(self):

@@ -33,7 +33,8 @@ def fold(
             gamma, beta, mean, var = (x.detach().double() for x in (layer.weight, layer.bias, layer.mean, layer.var))
             scale, (weight, bias) = gamma*(var+layer.eps).rsqrt(), chain[-1]
             chain[-1] = weight*scale, (bias-mean)*scale+beta
-        elif not isinstance(layer, nn.ReLU): raise BadInput(f'cannot fold a network with {type(layer).__name__}; allowed: Linear, BatchNorm, ReLU')
+        elif not isinstance(layer, nn.ReLU):
+            raise BadInput(f'cannot fold a network with {type(layer).__name__}; allowed: Linear, BatchNorm, ReLU')
     return chain
 
 # %% ../../nbs/library/15_acting.ipynb #6558b236
@@ -52,7 +53,9 @@ def fold_scalers(
 class FastPolicy:
     "One seed's policy as bare matrix products: raw units in, actions out."
     layers:tuple[tuple[Tensor,Tensor],...] # weight (d_out, d_in) and bias (d_out,) of each
-    ways:int=0                             # how many answers the last layer holds, each with its logit in front; the likeliest one acts; 0: one answer, no logit
+    # how many answers the last layer holds, each with its logit in front; the likeliest one acts; 0: one answer, no
+    # logit
+    ways:int=0
 
     def __call__(self,
         observations:Tensor, # raw units, (..., d_s): one state or many
@@ -80,7 +83,8 @@ def actor_network(
     elif isinstance(agent, Imitation): net = agent.net
     elif isinstance(agent, ActorCritic): net = agent.nets['actor']
     if not isinstance(net, nn.Sequential):
-        raise BadInput(f'{type(agent).__name__} does not act by one network; allowed: methods whose policy is a perceptron, such as goplan, bc, gcsl, wgcsl, td3bc')
+        raise BadInput(f'{type(agent).__name__} does not act by one network; allowed: methods whose policy is a '
+            f'perceptron, such as goplan, bc, gcsl, wgcsl, td3bc')
     return net
 
 # %% ../../nbs/library/15_acting.ipynb #b0acf7b2
@@ -89,13 +93,16 @@ def fast_policy(
     seed:int=0,  # which of its seeds, counted from 0
 )->FastPolicy:
     "What `agent.act` does, for one seed, in the agent's precision."
-    if not 0<=seed<len(agent.seeds): raise BadInput(f'seed number {seed} of {len(agent.seeds)}; allowed: 0 to {len(agent.seeds)-1}')
+    if not 0<=seed<len(agent.seeds):
+        raise BadInput(f'seed number {seed} of {len(agent.seeds)}; allowed: 0 to {len(agent.seeds)-1}')
     chain = [(weight[seed], bias[seed, 0]) for weight, bias in fold(actor_network(agent))]
     weight, bias = chain[0]
     policy, known = agent.prior.policy if isinstance(agent, GOPlan) else None, agent.task.d_s+agent.task.d_g
-    if isinstance(policy, GAN): bias = bias+weight[known:known+policy.config.switches].sum(0)   # without noise every switch is 1
+    # without noise every switch is 1
+    if isinstance(policy, GAN): bias = bias+weight[known:known+policy.config.switches].sum(0)
     chain[0] = weight, bias = fold_scalers(weight, bias, agent.state_scaler, agent.goal_scaler)
-    if policy is not None and agent.overwrites_goal:       # entries that are always the goal: their weights become the goal's
+    # entries that are always the goal: their weights become the goal's
+    if policy is not None and agent.overwrites_goal:
         shown, goal = slice(*agent.task.obs_goal_index), slice(agent.task.d_s, known)
         weight[goal] += weight[shown]
         weight[shown] = 0
@@ -111,8 +118,11 @@ def onnx_graph(
 ):                    # `onnx.ModelProto`
     "The policy as an ONNX graph: observations (batch, d_s) and goals (batch, d_g) in raw units to actions (batch, d_a), float32."
     try: from onnx import TensorProto, checker, helper, numpy_helper
-    except ImportError: raise BadInput('ONNX files need an extra; get it with: pip install -e ".[onnx]", in the folder of the repository') from None
-    nodes, weights, last = [helper.make_node('Concat', ['observations', 'goals'], ['x0'], axis=1)], [], len(policy.layers)-1
+    except ImportError:
+        raise BadInput('ONNX files need an extra; get it with: pip install -e ".[onnx]", in the folder of the '
+            'repository') from None
+    nodes, weights, last = [helper.make_node('Concat', ['observations', 'goals'], ['x0'],
+        axis=1)], [], len(policy.layers)-1
     for i, pair in enumerate(policy.layers):
         names = [f'weight{i}', f'bias{i}']
         weights += [numpy_helper.from_array(x.float().cpu().numpy(), name) for name, x in zip(names, pair)]
@@ -122,15 +132,18 @@ def onnx_graph(
     if policy.ways:
         numbers = dict(shape=[-1, policy.ways, 1+width], cut=[1, width], wide=[1, 1, width], one=[1])
         weights += [numpy_helper.from_array(np.array(x, np.int64), name) for name, x in numbers.items()]
-        for op, inputs, outputs, how in (('Reshape', [answer, 'shape'], ['answers'], {}), ('Split', ['answers', 'cut'], ['logits', 'means'], dict(axis=2)),
+        for op, inputs, outputs, how in (('Reshape', [answer, 'shape'], ['answers'], {}),
+            ('Split', ['answers', 'cut'], ['logits', 'means'], dict(axis=2)),
             ('ArgMax', ['logits'], ['best'], dict(axis=1)), ('Expand', ['best', 'wide'], ['everywhere'], {}),
-            ('GatherElements', ['means', 'everywhere'], ['chosen'], dict(axis=1)), ('Squeeze', ['chosen', 'one'], ['answer'], {})):
+            ('GatherElements', ['means', 'everywhere'], ['chosen'], dict(axis=1)),
+            ('Squeeze', ['chosen', 'one'], ['answer'], {})):
             nodes.append(helper.make_node(op, inputs, outputs, **how))
         answer = 'answer'
     nodes.append(helper.make_node('Tanh', [answer], ['actions']))
     value = lambda name, width: helper.make_tensor_value_info(name, TensorProto.FLOAT, ['batch', width])
     ends = [value('observations', d_s), value('goals', d_g)], [value('actions', width)]
-    model = helper.make_model(helper.make_graph(nodes, 'policy', *ends, weights), opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+    model = helper.make_model(helper.make_graph(nodes, 'policy', *ends, weights),
+        opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
     helper.set_model_props(model, notes or {})
     checker.check_model(model)
     return model
@@ -141,11 +154,15 @@ def export_onnx(
     path:str|Path,    # .onnx file to write
     seed:int=0,       # which of its seeds, counted from 0
     notes:dict[str,str]|None=None, # kept in the file
-)->float:             # largest difference between the agent's actions and those of the folded policy that is written, over 1,000 random inputs
+# largest difference between the agent's actions and those of the folded policy that is written, over 1,000 random
+# inputs
+)->float:
     "Write a policy as an ONNX file, and say how far its actions are from the agent's."
     policy, task, rngs = fast_policy(agent, seed), agent.task, Rngs([0], agent.device, agent.dtype)
-    s, g = (scaler.inverse(rngs.normal(1000, d)) for scaler, d in ((agent.state_scaler, task.d_s), (agent.goal_scaler, task.d_g)))
+    s, g = (scaler.inverse(rngs.normal(1000, d))
+        for scaler, d in ((agent.state_scaler, task.d_s), (agent.goal_scaler, task.d_g)))
     model, S = onnx_graph(policy, task.d_s, task.d_g, notes), len(agent.seeds)
-    gap = (policy(s[0], g[0])-agent.act(s.expand(S, -1, -1), g.expand(S, -1, -1))[seed]).abs().max().item()   # first, for a file that is wrong should not stay
+    # first, for a file that is wrong should not stay
+    gap = (policy(s[0], g[0])-agent.act(s.expand(S, -1, -1), g.expand(S, -1, -1))[seed]).abs().max().item()
     with replacing(Path(path)) as temporary: temporary.write_bytes(model.SerializeToString())
     return gap

@@ -32,9 +32,11 @@ def small(
     updates:int=1500,    # of pretraining
 )->GOPlanConfig:
     "The same algorithm with small, fast networks and no fine-tuning: enough to look at."
-    calm = dict(hidden=64, noise_dim=8, policy_lr=2e-3, average_decay=.99, saturating=False, momentum=.5, memory=.99, weighted=config.family!='gan')
+    calm = dict(hidden=64, noise_dim=8, policy_lr=2e-3, average_decay=.99, saturating=False, momentum=.5, memory=.99,
+        weighted=config.family!='gan')
     plan = config.plan if config.plan.bootstrap else replace(config.plan, copies=4, lookahead=15)
-    return replace(config, prior=replace(config.prior, **calm), dynamics_hidden=64, batch_size=128, pretrain_updates=updates, iterations=0, plan=plan)
+    return replace(config, prior=replace(config.prior, **calm), dynamics_hidden=64, batch_size=128,
+        pretrain_updates=updates, iterations=0, plan=plan)
 
 # %% ../../nbs/library/22_play.ipynb #1bc8aac3
 def snap(
@@ -102,7 +104,9 @@ def act_out(
     start, record = stage.put(place), []
     s, g = start[None, None], goal[None, None]
     plan = agent.plan(s, g, agent.fresh_rngs(), record=record)
-    acts = agent.actor(kind), agent.actor(kind)   # two with equal uniform random actions: imagined trajectory and environment differ by what the models get wrong, not by luck
+    # two with equal uniform random actions: imagined trajectory and environment differ by what the models get wrong,
+    # not by luck
+    acts = agent.actor(kind), agent.actor(kind)
     both, seen, done, uncertainty = s.repeat(1, 2, 1), [s.repeat(1, 2, 1)], [], []
     for _ in range(steps):
         a = torch.cat([act(x, g) for act, x in zip(acts, both.split(1, 1))], 1).clamp(-1, 1)
@@ -110,7 +114,8 @@ def act_out(
         both = torch.cat([ahead, stage.step(a[0, 1])[None, None]], 1)
         seen.append(both), done.append(a[0]), uncertainty.append(u[0, 0])
     (imagined, real), actions = torch.stack(seen, 2)[0], torch.stack(done)
-    return Scene(agent.task, kind, agent.config.plan, start, goal, plan, record, agent.act(s, g)[0, 0], actions[0, 1], imagined, real, actions[:, 1], torch.stack(uncertainty))
+    return Scene(agent.task, kind, agent.config.plan, start, goal, plan, record, agent.act(s, g)[0, 0], actions[0, 1],
+        imagined, real, actions[:, 1], torch.stack(uncertainty))
 
 # %% ../../nbs/library/22_play.ipynb #185aefa7
 @torch.no_grad()
@@ -146,18 +151,22 @@ def frame(ax:Axes, task:Task, low:Tensor, high:Tensor)->Axes:
 def draw_cloud(ax:Axes, scene:Scene)->None:
     "The prior's actions, coloured by their imagined return."
     a, R = scene.plan.candidates[0, 0], scene.plan.returns[0, 0]
-    ax.scatter(a[:, 0], a[:, 1], c=R, cmap='viridis', vmin=R.min(), vmax=max(R.max(), R.min()+.1), s=28, edgecolors='.3', lw=.4)
+    ax.scatter(a[:, 0], a[:, 1], c=R, cmap='viridis', vmin=R.min(), vmax=max(R.max(), R.min()+.1), s=28,
+        edgecolors='.3', lw=.4)
     ax.plot(*scene.calm[:2], 'X', color=COLOURS['goplan'], ms=9, label='z = 0')
     ax.plot(*scene.plan.actions[0, 0, :2], 'D', color=COLOURS['planner'], ms=8, label='planned')
     ax.plot(*scene.chosen[:2], '*', color='k', ms=8, label='taken')
-    ax.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), aspect='equal', xlabel='action 0', ylabel='action 1', title=f'what would it do? acts by: {scene.kind}')
+    ax.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), aspect='equal', xlabel='action 0', ylabel='action 1',
+        title=f'what would it do? acts by: {scene.kind}')
     ax.legend(frameon=False, fontsize=7, ncols=3, loc='lower center', bbox_to_anchor=(.5, -.44))
 
 def draw_outcome(ax:Axes, scene:Scene, uncertainty:Tensor, low:Tensor, high:Tensor, u:float)->None:
     "The imagined trajectory and the environment over the map of uncertainty."
     (x0, y0), (x1, y1) = low[:2].tolist(), high[:2].tolist()
-    image = ax.imshow(uncertainty.clamp(min=1e-9).log10(), extent=(x0, x1, y0, y1), origin='lower', cmap='magma', alpha=.55, aspect='equal', interpolation='nearest')
-    if uncertainty.max()>u: ax.contourf((uncertainty>u).float(), levels=[.5, 1.5], extent=(x0, x1, y0, y1), hatches=['///'], colors='none')
+    image = ax.imshow(uncertainty.clamp(min=1e-9).log10(), extent=(x0, x1, y0, y1), origin='lower', cmap='magma',
+        alpha=.55, aspect='equal', interpolation='nearest')
+    if uncertainty.max()>u:
+        ax.contourf((uncertainty>u).float(), levels=[.5, 1.5], extent=(x0, x1, y0, y1), hatches=['///'], colors='none')
     ax.figure.colorbar(image, ax=ax, shrink=.7, label='log10 of the disagreement')
     path = scene.task.achieved_goal
     ax.plot(*path(scene.imagined)[:, :2].T, 'o--', color='w', mec='k', mew=.5, ms=4, lw=1.5, label='imagined')
@@ -195,14 +204,16 @@ def draw_scene(
 )->Figure:
     "What it would do, what it imagines, what happens."
     fig, (cloud, fan, outcome) = new_figure(3, width=3.2, height=3.)
-    fig.set_layout_engine(None)                        # fitting the panels costs as much time as drawing them, so they have fixed places
+    # fitting the panels costs as much time as drawing them, so they have fixed places
+    fig.set_layout_engine(None)
     fig.subplots_adjust(left=.06, right=.96, bottom=.28, top=.86, wspace=.38)
     draw_cloud(cloud, scene)
     i = scene.task.goal_index[0]
     draw_fan(frame(fan, scene.task, low, high), scene.record, scene.plan.returns, scene.start, axes=(i, i+1))
     draw_outcome(frame(outcome, scene.task, low, high), scene, uncertainty, low, high, u)
     c = scene.config
-    for ax, title in ((fan, f'what does it imagine?\nC = {c.candidates}, H = {c.copies}, K = {c.lookahead}, kappa = {c.kappa:g}'), (outcome, f'what happens?\nu = {u:.2g}')):
+    for ax, title in ((fan, f'what does it imagine?\nC = {c.candidates}, H = {c.copies}, K = {c.lookahead}, kappa = '
+        f'{c.kappa:g}'), (outcome, f'what happens?\nu = {u:.2g}')):
         draw_goal(ax, scene.goal, scene.task.tolerance)
         frame(ax, scene.task, low, high).set(title=title, xlabel='x (m)', ylabel='y (m)')
     return fig
@@ -219,12 +230,16 @@ class Verdict(NamedTuple):
     uncertainty:Tensor     # disagreement in each step, (steps,)
     original:Tensor  # what the trajectory did instead, (k+1, d_s); one state for inter jobs
 
-WHY = {'a-1': 'a-1: the imagined trajectory arrives after {n} steps, the trajectory needed {k}. Faster and never uncertain, so the imagined trajectory is stored.',
-    'a-2': 'a-2: {limit} steps, one fewer than the trajectory needed, are not enough for the imagined trajectory. The trajectory is stored.',
-    'a-3': 'a-3: in step {n} the members disagree by {top:.2g}, more than u = {u:.2g}. The imagined trajectory is stopped, the trajectory is stored.',
+WHY = {'a-1': 'a-1: the imagined trajectory arrives after {n} steps, the trajectory needed {k}. Faster and never '
+    'uncertain, so the imagined trajectory is stored.',
+    'a-2': 'a-2: {limit} steps, one fewer than the trajectory needed, are not enough for the imagined trajectory. The '
+    'trajectory is stored.',
+    'a-3': 'a-3: in step {n} the members disagree by {top:.2g}, more than u = {u:.2g}. The imagined trajectory is '
+    'stopped, the trajectory is stored.',
     'b-1': 'b-1: the imagined trajectory reaches the other goal after {n} steps, never uncertain. It is stored.',
     'b-2': 'b-2: the imagined trajectory does not arrive in {limit} steps, but nothing in it was uncertain. {kept}',
-    'b-3': 'b-3: in step {n} the members disagree by {top:.2g}, more than u = {u:.2g}. The imagined trajectory is dropped.'}
+    'b-3': 'b-3: in step {n} the members disagree by {top:.2g}, more than u = {u:.2g}. The imagined trajectory is '
+    'dropped.'}
 
 def explain(
     case:str, n:int, k:int, limit:int, top:float, u:float, stored:bool,
@@ -255,7 +270,8 @@ def rehearse(
     trajs = rollout_jobs(jobs, task, act, agent.predict_mean, u, T)
     part = lambda i: Imagined(trajs.episodes.map(lambda x: x[:, i:i+1]), *(x[:, i:i+1] for x in trajs[1:]))
     classified = classify_intra(data, intra, part(0)), classify_inter(task, inter, part(1))
-    return tuple(_verdict(agent, data, job, part(i), j, u) for i, (job, j) in enumerate(zip((intra, inter), classified)))
+    return tuple(_verdict(agent, data, job, part(i), j, u)
+        for i, (job, j) in enumerate(zip((intra, inter), classified)))
 
 def _verdict(agent, data, job, rolled_out, classified, u):
     "What the picture and the sentence need of one job."
@@ -264,7 +280,8 @@ def _verdict(agent, data, job, rolled_out, classified, u):
     states, actions = rolled_out.episodes.observations[0, 0, :n+1], rolled_out.episodes.actions[0, 0, :n]
     uncertainty = agent.predict_mean(states[None, :n], actions[None])[1][0] if n else torch.zeros(0)
     why = explain(case, n, k, limit, float(rolled_out.spread), u, stored)
-    return Verdict(case, why, stored, job.start[0, 0], job.goals[0, 0], states, uncertainty, data.observations[0, t:t+k+1])
+    return Verdict(case, why, stored, job.start[0, 0], job.goals[0, 0], states, uncertainty,
+        data.observations[0, t:t+k+1])
 
 # %% ../../nbs/library/22_play.ipynb #87bc53d9
 def draw_verdicts(
@@ -278,12 +295,15 @@ def draw_verdicts(
     fig, axes = new_figure(3, width=3.3, height=2.7)
     place = task.achieved_goal
     for ax, v, name, colour in zip(axes, verdicts, ('intra', 'inter'), ('planner', 'gcsl')):
-        frame(ax, task, low, high).set(title=f'{name}: {v.case or "no job"}{", stored" if v.stored else ""}', xlabel='x (m)')
+        frame(ax, task, low, high).set(title=f'{name}: {v.case or "no job"}{", stored" if v.stored else ""}',
+            xlabel='x (m)')
         draw_goal(ax, v.goal, task.tolerance)
         draw_paths(ax, place(v.original)[None], COLOURS['data'], 1., dots=True)
         draw_paths(ax, place(v.traj)[None], COLOURS[colour], 1., dots=True)
         ax.plot(*place(v.start)[:2], 'o', color=COLOURS['start'], ms=6)
-        if len(v.uncertainty): axes[2].semilogy(range(1, len(v.uncertainty)+1), v.uncertainty.clamp(min=1e-9), 'o-', ms=4, color=COLOURS[colour], label=name)
+        if len(v.uncertainty):
+            axes[2].semilogy(range(1, len(v.uncertainty)+1), v.uncertainty.clamp(min=1e-9), 'o-', ms=4,
+                color=COLOURS[colour], label=name)
     axes[2].axhline(max(u, 1e-9), color='k', ls=':', lw=1)
     axes[2].set(xlabel='step of the imagined trajectory', ylabel='disagreement', title='dotted: u')
     axes[2].legend(frameon=False, fontsize=8)
@@ -324,16 +344,20 @@ def sliders(
     at:float,      # where in the box they begin, 0 to 1
 )->list[widgets.FloatSlider]:
     "One slider per coordinate of the box."
-    make = lambda i, a, b: widgets.FloatSlider(value=a+at*(b-a), min=a, max=b, step=(b-a)/50, description=f'{name} {"xyz"[i]}', continuous_update=False, readout_format='.2f')
+    make = lambda i, a, b: widgets.FloatSlider(value=a+at*(b-a), min=a, max=b, step=(b-a)/50,
+        description=f'{name} {"xyz"[i]}', continuous_update=False, readout_format='.2f')
     return [make(i, a, b) for i, (a, b) in enumerate(zip(low.tolist(), high.tolist()))]
 
 def numbers(
     config:PlanConfig, # what they begin with
 )->dict[str,widgets.Widget]:
     "The controls of the planner and of reanalysis; the largest values keep every answer at about a second."
-    whole = lambda text, value, most: widgets.IntSlider(value=value, min=1, max=most, description=text, continuous_update=False)
-    return dict(candidates=whole('C', config.candidates, 20), copies=whole('copies (H)', config.copies, 4), lookahead=whole('ahead (K)', config.lookahead, 20),
-        kappa=widgets.FloatSlider(value=config.kappa, min=0, max=20, step=.5, description='kappa', continuous_update=False),
+    whole = lambda text, value, most: widgets.IntSlider(value=value, min=1, max=most, description=text,
+        continuous_update=False)
+    return dict(candidates=whole('C', config.candidates, 20), copies=whole('copies (H)', config.copies, 4),
+        lookahead=whole('ahead (K)', config.lookahead, 20),
+        kappa=widgets.FloatSlider(value=config.kappa, min=0, max=20, step=.5, description='kappa',
+        continuous_update=False),
         u=widgets.FloatLogSlider(value=1e-3, min=-6, max=0, step=.25, description='u', continuous_update=False))
 
 # %% ../../nbs/library/22_play.ipynb #47606336
@@ -344,17 +368,21 @@ class Playground(widgets.VBox):
         data:Episodes,           # what they learned from, (N, ...): the box of places, and goals of other episodes
         steps:int=20,            # shown of every rollout
     ):
-        self.agents, self.data, self.steps, self.presses, self.still = {n: copy(a) for n, a in agents.items()}, data, steps, 0, False  # a copy has its own config
+        # a copy has its own config
+        self.agents, self.data, self.steps, self.presses, self.still = {n: copy(a)
+            for n, a in agents.items()}, data, steps, 0, False
         first = next(iter(agents.values()))
         self.stage, (self.low, self.high) = Stage(first.task), bounds(data)
         ways = [(f'{name}: {kind}', (name, kind)) for name, a in agents.items() for kind in a.kinds]
         self.acts = widgets.Dropdown(options=ways, value=ways[0][1], description='acts by')
         self.moves = widgets.ToggleButtons(options=['goal', 'start'], description='a click sets')
         self.start, self.goal = sliders('start', self.low, self.high, .1), sliders('goal', self.low, self.high, .8)
-        self.numbers, self.button = numbers(first.config.plan), widgets.Button(description='reanalyse this trajectory', layout=widgets.Layout(width='auto'))
+        self.numbers, self.button = numbers(first.config.plan), widgets.Button(description='reanalyse this trajectory',
+            layout=widgets.Layout(width='auto'))
         self.picture, self.verdict, self.why = Picture(), Picture(), widgets.HTML()
         column = lambda *xs: widgets.VBox(xs)
-        super().__init__([widgets.HBox([column(self.acts, self.moves, *self.start, *self.goal), column(*self.numbers.values(), self.button)]),
+        super().__init__([widgets.HBox([column(self.acts, self.moves, *self.start, *self.goal),
+            column(*self.numbers.values(), self.button)]),
             self.picture, self.why, self.verdict])
         self._connect()
         self.refresh()
@@ -379,7 +407,8 @@ def _own_numbers(self:Playground, change):
 @patch
 def _changed(self:Playground, change=None):
     try: self.still or self.refresh()
-    except Exception as e: self.why.value = f'<b>{type(e).__name__}</b>: {e}'   # a callback's error would be lost, and the slider seem dead
+    # a callback's error would be lost, and the slider seem dead
+    except Exception as e: self.why.value = f'<b>{type(e).__name__}</b>: {e}'
 
 @patch
 def refresh(self:Playground)->None:
@@ -390,7 +419,8 @@ def refresh(self:Playground)->None:
     agent.config = replace(agent.config, plan=replace(agent.config.plan, **values))
     place, goal = (torch.tensor([w.value for w in ws]) for ws in (self.start, self.goal))
     self.scene = act_out(agent, self.stage, kind, place, goal, self.steps)
-    fig = draw_scene(self.scene, uncertainty_map(agent, self.scene.start, goal, self.low, self.high), self.low, self.high, self.u)
+    fig = draw_scene(self.scene, uncertainty_map(agent, self.scene.start, goal, self.low, self.high), self.low,
+        self.high, self.u)
     self.picture.show(fig)
     self.areas = [map_area(ax) for ax in fig.axes[1:3]]
     self.why.value, self.verdict.png = self._summary(), ''
@@ -412,7 +442,8 @@ def click(self:Playground,
     place = clicked(self.areas, across, up)
     if place is None: return
     self.still = True                                    # two sliders move, one picture is drawn
-    for control, value in zip(getattr(self, self.moves.value), place): control.value = min(max(value, control.min), control.max)
+    for control, value in zip(getattr(self, self.moves.value), place):
+        control.value = min(max(value, control.min), control.max)
     self.still = False
     self._changed()
 

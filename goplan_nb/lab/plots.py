@@ -39,7 +39,8 @@ def new_figure(
     **kwargs,           # for `plt.subplots`
 )->tuple[Figure,np.ndarray|Axes]:
     "A figure in the project's style, 80 dots per inch, small enough to be stored in a notebook."
-    sns.set_theme(style='ticks', context='notebook', font_scale=.8, rc={'axes.spines.top': False, 'axes.spines.right': False, 'figure.dpi': 80})
+    sns.set_theme(style='ticks', context='notebook', font_scale=.8,
+        rc={'axes.spines.top': False, 'axes.spines.right': False, 'figure.dpi': 80})
     return plt.subplots(rows, columns, figsize=(width*columns, height*rows), layout='constrained', **kwargs)
 
 # %% ../../nbs/library/17_plots.ipynb #54356584
@@ -78,7 +79,8 @@ def draw_paths(
     dots:bool=False,        # a dot at every state
 )->None:
     "Trajectories in the plane of the first two coordinates."
-    for p in np.asarray(paths): ax.plot(p[:, 0], p[:, 1], '.-' if dots else '-', color=colour, alpha=alpha, lw=1, ms=3, rasterized=True)
+    for p in np.asarray(paths):
+        ax.plot(p[:, 0], p[:, 1], '.-' if dots else '-', color=colour, alpha=alpha, lw=1, ms=3, rasterized=True)
 
 # %% ../../nbs/library/17_plots.ipynb #1547ca53
 def draw_fan(
@@ -98,9 +100,11 @@ def draw_fan(
     order = np.argsort(R)                                                       # the best are drawn last, on top
     lines, at = np.concatenate([first, paths], -2)[order][..., list(axes)], np.asarray(start)[list(axes)]
     if len(axes)==1:
-        lines, at = np.concatenate([np.broadcast_to(np.arange(len(record)+1.)[:, None], lines.shape), lines], -1), np.array([0., *at])
+        lines, at = np.concatenate([np.broadcast_to(np.arange(len(record)+1.)[:, None], lines.shape), lines],
+            -1), np.array([0., *at])
     lines = lines.reshape(-1, len(record)+1, 2)
-    ax.add_collection(LineCollection(lines, colors=plt.cm.viridis(norm(R[order].repeat(paths.shape[1]))), alpha=.25, lw=.8, rasterized=True))
+    ax.add_collection(LineCollection(lines, colors=plt.cm.viridis(norm(R[order].repeat(paths.shape[1]))), alpha=.25,
+        lw=.8, rasterized=True))
     ax.plot(*at, 'o', color=COLOURS['start'], ms=6)
     ax.autoscale_view()
     ax.figure.colorbar(plt.cm.ScalarMappable(norm, 'viridis'), ax=ax, shrink=.7, label='mean imagined return')
@@ -152,10 +156,12 @@ def drawn_film(
     if task.d_g==1: path = np.hstack([np.arange(len(path))[:, None], path])
     fig, ax = plt.subplots(figsize=(size/80, size/80), dpi=80)
     if task.name.partition('-')[0] in ('PointReach', 'PointRooms'): draw_env(ax, task.name)
-    elif task.d_g==1: ax.set(xlim=(0, len(path)-1), ylim=(min(path[:, 1].min(), goal[0])-.1, max(path[:, 1].max(), goal[0])+.1))
+    elif task.d_g==1:
+        ax.set(xlim=(0, len(path)-1), ylim=(min(path[:, 1].min(), goal[0])-.1, max(path[:, 1].max(), goal[0])+.1))
     else:
         both = np.vstack([path, np.asarray(goal)[None]])
-        ax.set(xlim=(both[:, 0].min()-.05, both[:, 0].max()+.05), ylim=(both[:, 1].min()-.05, both[:, 1].max()+.05), aspect='equal')
+        ax.set(xlim=(both[:, 0].min()-.05, both[:, 0].max()+.05), ylim=(both[:, 1].min()-.05, both[:, 1].max()+.05),
+            aspect='equal')
     draw_goal(ax, goal, task.tolerance)
     line, = ax.plot([], [], '.-', color=COLOURS['goplan'], lw=1)
     frames = []
@@ -175,10 +181,12 @@ def save_gif(
     "Write a looping GIF with one palette for all pictures: small enough for a README."
     from PIL import Image
     images = [Image.fromarray(f) for f in frames]
-    sheet = Image.fromarray(np.concatenate([frames[0], frames[len(frames)//2]], 1))  # the palette must know both: a goal, say, is soon covered
+    # the palette must know both: a goal, say, is soon covered
+    sheet = Image.fromarray(np.concatenate([frames[0], frames[len(frames)//2]], 1))
     palette = sheet.quantize(128, method=Image.Quantize.FASTOCTREE)
     small = [i.quantize(palette=palette, dither=Image.Dither.NONE) for i in images]
-    with replacing(path) as temporary: small[0].save(temporary, format='GIF', save_all=True, append_images=small[1:], duration=1000//fps, loop=0)
+    with replacing(path) as temporary:
+        small[0].save(temporary, format='GIF', save_all=True, append_images=small[1:], duration=1000//fps, loop=0)
     return Path(path)
 
 # %% ../../nbs/library/17_plots.ipynb #eb574743

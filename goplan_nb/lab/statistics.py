@@ -27,7 +27,8 @@ def interval(
 )->tuple[float,float]: # low, high
     "Bootstrap interval of the mean: seeds are resampled, and so are episodes, the same ones for all seeds."
     values, rng = np.asarray(values), np.random.default_rng(0)
-    if values.ndim!=2 or not values.size: raise BadInput(f'values have shape {values.shape}; allowed: (seeds, episodes), at least one each')
+    if values.ndim!=2 or not values.size:
+        raise BadInput(f'values have shape {values.shape}; allowed: (seeds, episodes), at least one each')
     S, n = values.shape
     episodes = rng.integers(n, size=(reps, 1, n))
     means = values[rng.integers(S, size=(reps, S))[..., None], episodes].mean((1, 2))
@@ -55,7 +56,9 @@ def lead(
 )->tuple[float,float,float]: # of a over b: mean, low, high
     "Difference of two means with its bootstrap interval: each side draws its seeds, and both get the same episodes."
     a, b, rng = np.asarray(a, dtype=float), np.asarray(b, dtype=float), np.random.default_rng(0)
-    if a.ndim!=2 or b.ndim!=2 or a.shape[1]!=b.shape[1] or not (a.size and b.size): raise BadInput(f'episodes have shapes {a.shape} and {b.shape}; allowed: (seeds, episodes), at least one each, and as many episodes on both sides')
+    if a.ndim!=2 or b.ndim!=2 or a.shape[1]!=b.shape[1] or not (a.size and b.size):
+        raise BadInput(f'episodes have shapes {a.shape} and {b.shape}; allowed: (seeds, episodes), at least one each, '
+            f'and as many episodes on both sides')
     n = a.shape[1]
     episodes = rng.integers(n, size=(reps, 1, n))
     means = [x[rng.integers(len(x), size=(reps, len(x)))[..., None], episodes].mean((1, 2)) for x in (a, b)]
@@ -79,7 +82,8 @@ def profile(
     "Performance profile: how many runs are better than a level, for every level."
     return (np.asarray(scores).reshape(-1, 1)>np.asarray(levels)).mean(0)
 
-ORACLES = dict(PointReach=46.83, PointRooms=46.2)  # best possible mean return over 50 steps: each axis as fast as it may; grid search around the walls (error 0.15)
+# best possible mean return over 50 steps: each axis as fast as it may; grid search around the walls (error 0.15)
+ORACLES = dict(PointReach=46.83, PointRooms=46.2)
 
 def regret(
     task:str,

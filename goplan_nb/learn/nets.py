@@ -59,7 +59,8 @@ def forward(self:BatchNorm,
     "Each feature with mean 0 and deviation 1 inside its member, then scaled and shifted."
     if self.training:
         if x.shape[1]<2: raise BadInput('BatchNorm got 1 row in training mode; allowed: 2 or more, or net.eval()')
-        side_by_side = x.transpose(0, 1).flatten(1)                      # (B, M width): to PyTorch, one network with many features
+        # (B, M width): to PyTorch, one network with many features
+        side_by_side = x.transpose(0, 1).flatten(1)
         flat = (y.flatten() for y in (self.mean, self.var, self.weight, self.bias))
         return batch_norm(side_by_side, *flat, True, self.momentum, self.eps).unflatten(1, (len(x), -1)).transpose(0, 1)
     scale = self.weight*(self.var+self.eps).rsqrt()
@@ -142,7 +143,8 @@ class _Rounded(TorchFunctionMode):
     "Rounds what enters and leaves a product as bfloat16 does, and computes in float32."
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func is not torch.baddbmm: return func(*args, **kwargs or {})
-        return func(*(x.bfloat16().float() for x in args)).bfloat16().float()   # the gradients are rounded on their way back
+        # the gradients are rounded on their way back
+        return func(*(x.bfloat16().float() for x in args)).bfloat16().float()
 
 @contextmanager
 def matmul_precision(
@@ -189,6 +191,8 @@ def load_optimiser(
     whole['state'] = {}
     for name, v in state.items():
         i, k = name.split('/')
-        if v.dim() and v.shape!=shapes[int(i)]: raise ValueError(f'moment {name} has shape {tuple(v.shape)}; allowed: {tuple(shapes[int(i)])}')   # PyTorch would not notice
+        # PyTorch would not notice
+        if v.dim() and v.shape!=shapes[int(i)]:
+            raise ValueError(f'moment {name} has shape {tuple(v.shape)}; allowed: {tuple(shapes[int(i)])}')
         whole['state'].setdefault(int(i), {})[k] = v.clone()  # torch would share the tensor with its first owner
     optimiser.load_state_dict(whole)

@@ -83,12 +83,16 @@ class QRLConfig:
     scaler_floor:float=.05  # least deviation when standardising, raw units; GOPlan's official code
     precision:str='float32' # of the actor's products while learning: auto, float32, bfloat16 or rounded; QRL float32
 
-    # differs: layers start as `torch.nn` does, QRL has Xavier weights and no bias at first; states are standardised; futures are uniform
-    # over the rest of the episode, QRL's are geometric; the actor is a mean with one deviation for all states, QRL's deviation is a network's output
+    # differs: layers start as `torch.nn` does, QRL has Xavier weights and no bias at first; states are standardised;
+    # futures are uniform
+    # over the rest of the episode, QRL's are geometric; the actor is a mean with one deviation for all states, QRL's
+    # deviation is a network's output
     def __post_init__(self):
         nearest(self.precision, PRECISIONS, 'precision')
-        least = dict(updates=1, batch_size=2, critics=1, hidden=1, layers=0, latent=1, projector_layers=0, components=1, intervals=1, actor_hidden=1,
-            actor_layers=1, offset=0, beta=1e-6, allowed=0, price=1e-6, dynamics=0, imitation=0, lr=1e-12, price_lr=1e-12, actor_lr=1e-12, scaler_floor=0)
+        least = dict(updates=1, batch_size=2, critics=1, hidden=1, layers=0, latent=1, projector_layers=0,
+            components=1, intervals=1, actor_hidden=1,
+            actor_layers=1, offset=0, beta=1e-6, allowed=0, price=1e-6, dynamics=0, imitation=0, lr=1e-12,
+            price_lr=1e-12, actor_lr=1e-12, scaler_floor=0)
         in_range(self, **{name: (low, inf) for name, low in least.items()} | dict(price=(1e-6, 500)))
 
     def shortened(self, updates:int)->'QRLConfig':
@@ -101,7 +105,8 @@ class QRL(ActorCritic):
     targets = ()   # nothing is bootstrapped, so nothing needs a target network
     spread = True  # its imitation is a likelihood
     presets = dict(qrl=dict(paper=QRLConfig(),
-        laptop=QRLConfig(updates=5000, batch_size=256, hidden=256, layers=2, latent=64, projector_layers=1, components=32, intervals=8, offset=60.,
+        laptop=QRLConfig(updates=5000, batch_size=256, hidden=256, layers=2, latent=64, projector_layers=1,
+        components=32, intervals=8, offset=60.,
             beta=.1, allowed=.1, price=20., imitation=.5, actor_hidden=256, actor_layers=2, lr=1e-3, actor_lr=1e-3)))
 
     def __init__(self,
@@ -114,18 +119,23 @@ class QRL(ActorCritic):
         super().__init__(task, config, seeds, device, dtype)
         raw = torch.full((len(self.seeds), config.critics), log(expm1(config.price)), device=device, dtype=dtype)
         self.nets['price'] = nn.ParameterDict(dict(raw=nn.Parameter(raw)))
-        for n, lr in (('actor', config.actor_lr), ('price', config.price_lr)): self.optimisers[n] = optimiser(self.nets[n], lr)
+        for n, lr in (('actor', config.actor_lr), ('price', config.price_lr)):
+            self.optimisers[n] = optimiser(self.nets[n], lr)
 
 # %% ../../nbs/baselines/04_quasimetric.ipynb #53790be9
 @patch
 def make_critic(self:QRL)->nn.Module:
     "Encoder, projector and latent dynamics of K quasimetrics per seed, and the mix of their components."
     c, t = self.config, self.task
-    net = lambda d_in, layers, d_out: mlp(self.rngs, (d_in, *[c.hidden]*layers, d_out), per_seed=c.critics, exact=True)   # a step is a small part of a distance
-    nets = nn.ModuleDict(dict(encoder=net(t.d_s, c.layers, c.latent), projector=net(c.latent, c.projector_layers, c.components*c.intervals),
+    # a step is a small part of a distance
+    net = lambda d_in, layers, d_out: mlp(self.rngs, (d_in, *[c.hidden]*layers, d_out), per_seed=c.critics, exact=True)
+    nets = nn.ModuleDict(dict(encoder=net(t.d_s, c.layers, c.latent),
+        projector=net(c.latent, c.projector_layers, c.components*c.intervals),
         dynamics=net(c.latent+t.d_a, c.layers, c.latent)))
-    with torch.no_grad(): nets['dynamics'][-1].weight.zero_(); nets['dynamics'][-1].bias.zero_()   # at first nothing moves
-    nets['mix'] = nn.ParameterDict(dict(raw=nn.Parameter(torch.zeros(len(self.seeds)*c.critics, 1, device=self.device, dtype=self.dtype))))
+    # at first nothing moves
+    with torch.no_grad(): nets['dynamics'][-1].weight.zero_(); nets['dynamics'][-1].bias.zero_()
+    nets['mix'] = nn.ParameterDict(dict(raw=nn.Parameter(torch.zeros(len(self.seeds)*c.critics, 1, device=self.device,
+        dtype=self.dtype))))
     return nets
 
 # %% ../../nbs/baselines/04_quasimetric.ipynb #22a9bd7c
@@ -175,7 +185,8 @@ def critic_loss(self:QRL,
     price = softplus(self.nets['price']['raw']).detach()
     push, dynamics = push_loss(apart, c.offset, c.beta), (ahead.square()+back.square()).mean(-1)/2
     losses = (push+price*over+c.dynamics*dynamics).sum(1)
-    return losses, over.detach(), {'critic/loss': losses, 'critic/distance': apart.mean((1, 2)), 'critic/step': step.mean((1, 2)),
+    return losses, over.detach(), {'critic/loss': losses, 'critic/distance': apart.mean((1, 2)),
+        'critic/step': step.mean((1, 2)),
         'critic/excess': over.mean(1), 'critic/price': price.mean(1), 'critic/dynamics': dynamics.mean(1)}
 
 # %% ../../nbs/baselines/04_quasimetric.ipynb #92d7dd1d
@@ -206,7 +217,8 @@ def scaled(self:QRL,
     batch:Batch, # raw units; `goals` are later *states*, (S, B, d_s)
 )->Batch:        # standardised
     "The batch as the networks see it."
-    return batch._replace(**{n: self.state_scaler(getattr(batch, n)) for n in ('observations', 'next_observations', 'goals')})
+    return batch._replace(**{n: self.state_scaler(getattr(batch, n))
+        for n in ('observations', 'next_observations', 'goals')})
 
 @patch
 def update(self:QRL,
@@ -258,4 +270,5 @@ def q_values(self:QRL,
 )->Tensor:               # minus steps, (S, B)
     "What the critics think of actions: minus the distance that is left afterwards."
     x = self.project(self.imagine(self.encode(self.state_scaler(observations)), actions))
-    return -self.between(x, self.project(self.encode(self.state_scaler(goals)))).unflatten(0, (-1, self.config.critics)).amax(1)
+    return -self.between(x, self.project(self.encode(self.state_scaler(goals)))).unflatten(0,
+        (-1, self.config.critics)).amax(1)

@@ -36,8 +36,10 @@ def fit(cls:Bins,
     if not len(x): raise BadInput(f'no values to put in bins: shape {tuple(x.shape)}; allowed: at least one row')
     x = x.T.sort(-1).values.contiguous()                            # (d, M)
     edges = x[:, torch.arange(1, n, device=x.device)*x.shape[1]//n].contiguous()
-    for column, edge in zip(x, edges):                              # a reward that is too rare for a bin would be read as none
-        if (edge==edge[0]).all() and len(few := column.unique())<=n: edge[:len(few)-1], edge[len(few)-1:] = few[1:], few[-1]
+    # a reward that is too rare for a bin would be read as none
+    for column, edge in zip(x, edges):
+        if (edge==edge[0]).all() and len(few := column.unique())<=n:
+            edge[:len(few)-1], edge[len(few)-1:] = few[1:], few[-1]
     ends = torch.cat([x[:, :1], edges, x[:, -1:]], -1)
     token = torch.searchsorted(edges, x, right=True)
     count, total = (x.new_zeros(len(x), n).scatter_add(1, token, y) for y in (torch.ones_like(x), x))
@@ -100,7 +102,8 @@ def sample_windows(
     own = task.achieved_goal(data.observations[e, later+1])
     goals = torch.where((keep<relabel)[..., None], own, data.goals[e])
     rewards = task.reward(data.observations[e][..., 1:, :], goals[..., None, :])                    # (S, B, T)
-    rewards = rewards.gather(-1, step.minimum(lengths-1).long())                                     # behind the end: the last one
+    # behind the end: the last one
+    rewards = rewards.gather(-1, step.minimum(lengths-1).long())
     at = t[..., None]+torch.arange(context, device=t.device)        # (S, B, H)
     real, at, rows = at<lengths, at.clamp(max=data.horizon-1), e[..., None]
     numbers = torch.stack([x.gather(-1, at) for x in (rewards, to_go(rewards, gamma))], -1)
@@ -178,7 +181,8 @@ class Block(nn.Module):
     ):
         super().__init__()
         self.heads, S = heads, len(rngs)
-        self.norm_in, self.ask, self.answer = LayerNorm(S, width), mlp(rngs, (width, 3*width)), mlp(rngs, (width, width))
+        self.norm_in, self.ask, self.answer = LayerNorm(S, width), mlp(rngs, (width, 3*width)), mlp(rngs,
+            (width, width))
         self.norm_out, self.think = LayerNorm(S, width), mlp(rngs, (width, 4*width, width), nn.GELU)
 
     def attention(self, x, n, layer, cache): # (S, R*n, width) -> (S, R*n, width)
@@ -210,7 +214,8 @@ class GPT(nn.Module):
         super().__init__()
         if width%heads: raise BadInput(f'width {width} with {heads} heads; allowed: a multiple of the heads')
         self.goal, self.columns, self.context, self.bins = goal, columns, context, bins
-        self.words, self.places = Embedding(rngs, (goal+columns)*bins, width), Embedding(rngs, goal+context*columns, width)
+        self.words, self.places = Embedding(rngs, (goal+columns)*bins, width), Embedding(rngs, goal+context*columns,
+            width)
         self.blocks = nn.ModuleList(Block(rngs, width, heads) for _ in range(layers))
         # differs: V is predicted but is no input; the original hides it from all later tokens by a mask
         self.norm, self.heads = LayerNorm(len(rngs), width), Linear(rngs, width, bins, per_seed=columns+1)
@@ -229,7 +234,8 @@ def forward(self:GPT,
     S, R, n = tokens.shape
     past = cache.length if cache is not None else 0
     place = past+torch.arange(n, device=tokens.device)
-    if past+n>self.places.weight.shape[1]: raise BadInput(f'a sentence of {past+n} tokens; allowed: at most {self.places.weight.shape[1]}')
+    if past+n>self.places.weight.shape[1]:
+        raise BadInput(f'a sentence of {past+n} tokens; allowed: at most {self.places.weight.shape[1]}')
     column = torch.where(place<self.goal, place, self.goal+(place-self.goal)%self.columns)
     x = drop((self.words(tokens+self.bins*column)+self.places(place.expand(S, 1, n))).flatten(1, 2))
     for i, block in enumerate(self.blocks): x = block(x, n, i, cache, drop)
@@ -280,15 +286,20 @@ class TransformerConfig:
     horizon:int=5         # transitions that planning looks ahead (original: 15)
     beams:int=32          # sentences kept (original: 128)
     expand:int=2          # continuations of each
-    mass:float=.6         # actions are drawn from the smallest set of words with this probability, 0 (the likeliest) to 1
+    # actions are drawn from the smallest set of words with this probability, 0 (the likeliest) to 1
+    mass:float=.6
     rows:int=4096         # sentences read at once while planning; memory only
-    precision:str='auto'  # of the blocks' products while learning: auto, float32, bfloat16 or rounded (original: float32)
+    # of the blocks' products while learning: auto, float32, bfloat16 or rounded (original: float32)
+    precision:str='auto'
 
-    # differs: `auto` multiplies in bfloat16 where the device has instructions for it; attention and the scores of words stay exact
+    # differs: `auto` multiplies in bfloat16 where the device has instructions for it; attention and the scores of words
+    # stay exact
     def __post_init__(self):
         nearest(self.precision, PRECISIONS, 'precision')
-        in_range(self, relabel=(0, 1), gamma=(0, .9999), dropout=(0, .9), lr=(1e-12, inf), decay=(0, inf), clip=(1e-9, inf), warmup=(0, 1),
-            action_weight=(0, inf), mass=(0, 1), bins=(2, inf), **{n: (1, inf) for n in ('updates', 'batch_size', 'context', 'tokens',
+        in_range(self, relabel=(0, 1), gamma=(0, .9999), dropout=(0, .9), lr=(1e-12, inf), decay=(0, inf),
+            clip=(1e-9, inf), warmup=(0, 1),
+            action_weight=(0, inf), mass=(0, 1), bins=(2, inf),
+            **{n: (1, inf) for n in ('updates', 'batch_size', 'context', 'tokens',
             'layers', 'heads', 'width', 'horizon', 'beams', 'expand', 'rows')})
 
     def shortened(self, updates:int)->'TransformerConfig':
@@ -320,8 +331,10 @@ def clip_each(
 # %% ../../nbs/baselines/06_transformer.ipynb #27bdca76
 class Transformer:
     "g-TT: reads journeys, and plans by reading on; an `Agent`."
-    kinds, milestones, lengthens = ('policy', 'sampled'), {}, False   # the step size falls towards the last update: a longer run is another one
-    presets = dict(tt=dict(paper=TransformerConfig(), laptop=TransformerConfig(updates=4000, batch_size=64, context=5, tokens=120,
+    # the step size falls towards the last update: a longer run is another one
+    kinds, milestones, lengthens = ('policy', 'sampled'), {}, False
+    presets = dict(tt=dict(paper=TransformerConfig(),
+        laptop=TransformerConfig(updates=4000, batch_size=64, context=5, tokens=120,
         layers=2, heads=4, width=64, dropout=0., lr=2e-3, horizon=4, beams=8)))
 
     def __init__(self,
@@ -333,7 +346,8 @@ class Transformer:
     ):
         self.task, self.config, self.seeds, self.step, self.updates, c = task, config, tuple(seeds), 0, config.updates, config
         device = pick_device(device)
-        self.device, self.dtype, self.rngs, self.precision = device, dtype, Rngs(seeds, device, dtype), choose_precision(c.precision, device)
+        self.device, self.dtype, self.rngs, self.precision = device, dtype, Rngs(seeds, device,
+            dtype), choose_precision(c.precision, device)
         self.columns = task.d_s+task.d_a+1                                      # s, a, r
         self.context = max(1, min(c.context, (c.tokens-task.d_g)//self.columns))
         self.net = GPT(self.rngs, task.d_g, self.columns, self.context, c.bins, c.layers, c.heads, c.width)
@@ -341,7 +355,8 @@ class Transformer:
         others = [p for p in self.net.parameters() if all(p is not m for m in matrices)]
         groups = [dict(params=matrices, weight_decay=c.decay), dict(params=others, weight_decay=0.)]
         self.optimiser = torch.optim.AdamW(groups, lr=c.lr, betas=(.9, .95), fused=True)
-        self.set_bins(Bins(torch.zeros(self.columns+1, c.bins-1, device=device, dtype=dtype), torch.zeros(self.columns+1, c.bins, device=device, dtype=dtype)))
+        self.set_bins(Bins(torch.zeros(self.columns+1, c.bins-1, device=device, dtype=dtype),
+            torch.zeros(self.columns+1, c.bins, device=device, dtype=dtype)))
 
 # %% ../../nbs/baselines/06_transformer.ipynb #8a6d4740
 @patch
@@ -457,7 +472,8 @@ def _act_out(net, bins, hidden, cache, u, d_s, mass):
     column = d_s+len(words)
     logits = net.logits(hidden, column)
     hidden = net(logits.argmax(-1, keepdim=True), cache)[:, :, 0]
-    return torch.stack(words, -1), expected(logits, bins.values[column]), expected(net.logits(hidden, column+1), bins.values[column+1]), hidden
+    return torch.stack(words, -1), expected(logits, bins.values[column]), expected(net.logits(hidden, column+1),
+        bins.values[column+1]), hidden
 
 def _next_state(net, hidden, cache, d_s):
     "The likeliest next state: tokens (S, R, d_s), the next hidden vector."
@@ -481,7 +497,8 @@ def beam_search(
 )->Plan:
     "Search among continuations for the one that promises most; all S*P searches in one batch."
     (S, P, _), (horizon, d_a, K) = start.shape, u.shape[1:]
-    rows = lambda beam: (beam+width*torch.arange(P, device=u.device)[:, None]).flatten(1)              # (S, P, k) -> (S, P*k)
+    # (S, P, k) -> (S, P*k)
+    rows = lambda beam: (beam+width*torch.arange(P, device=u.device)[:, None]).flatten(1)
     gather_rows = lambda x, beam: x[torch.arange(S, device=u.device)[:, None], rows(beam)]
     copies = lambda k, n: (torch.arange(k, device=u.device)*n//k).expand(S, P, -1)    # n beams become k
     cache = net.cache()
@@ -490,7 +507,8 @@ def beam_search(
     paths, gained, first, width = state[:, :, None], hidden.new_zeros(S, P), hidden.new_zeros(S, P, d_a), 1
     for k in range(horizon):
         beam = copies(K, width)
-        cache, hidden, paths, gained, first = cache.choose(rows(beam)), *(gather_rows(x, beam) for x in (hidden, paths, gained, first))
+        cache, hidden, paths, gained, first = cache.choose(rows(beam)), *(gather_rows(x, beam)
+            for x in (hidden, paths, gained, first))
         width = K
         noise = u[:, k].movedim(1, 0)[:, :, None].expand(-1, -1, P, -1).flatten(2)                      # (d_a, S, P*K)
         words, reward, value, hidden = _act_out(net, bins, hidden, cache, noise, d_s, mass)
@@ -499,7 +517,8 @@ def beam_search(
         scores = (gained+gamma**(k+1)*value).unflatten(1, (P, K))
         if k==horizon-1: break
         beam = scores.topk(min(beams, K), -1).indices
-        cache, hidden, paths, gained, first = cache.choose(rows(beam)), *(gather_rows(x, beam) for x in (hidden, paths, gained, first))
+        cache, hidden, paths, gained, first = cache.choose(rows(beam)), *(gather_rows(x, beam)
+            for x in (hidden, paths, gained, first))
         width = beam.shape[-1]
         words, hidden = _next_state(net, hidden, cache, d_s)
         paths = torch.cat([paths, bins.only(slice(0, d_s)).decode(words)[:, :, None]], 2)
@@ -520,7 +539,8 @@ def plan(self:Transformer,
     c, d_s = self.config, self.task.d_s
     start = torch.cat([self.goal_bins.encode(goals), self.bins.only(slice(0, d_s)).encode(observations)], -1)
     parts = start.split(max(1, c.rows//(len(self.seeds)*u.shape[-1])), 1)
-    found = [beam_search(self.net, self.bins, p, u, d_s, beams or c.beams, c.mass if mass is None else mass, c.gamma) for p in parts]
+    found = [beam_search(self.net, self.bins, p, u, d_s, beams or c.beams, c.mass if mass is None else mass, c.gamma)
+        for p in parts]
     return Plan(*(torch.cat(x, 1) for x in zip(*found)))
 
 @patch

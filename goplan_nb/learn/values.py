@@ -43,12 +43,16 @@ class ValueConfig(CriticConfig):
     arrived:float=.2       # probability that the value's goal is where the step led; OGBench
     foreign:float=.3       # probability that it is a state of another row; OGBench
 
-    # differs: ReLU without LayerNorm, OGBench has GELU with it; gamma is this library's 0.98, not 0.99; a later state is uniform over the rest of
-    # the episode, not geometric; rewards are 0 and 1 within the task's tolerance of the next state, not -1 and 0 for the very same state
+    # differs: ReLU without LayerNorm, OGBench has GELU with it; gamma is this library's 0.98, not 0.99; a later state
+    # is uniform over the rest of
+    # the episode, not geometric; rewards are 0 and 1 within the task's tolerance of the next state, not -1 and 0 for
+    # the very same state
     def __post_init__(self):
         super().__post_init__()
         in_range(self, expectile=(0, 1), arrived=(0, 1), foreign=(0, 1), batch_size=(2, inf))
-        if self.arrived+self.foreign>1: raise BadInput(f'arrived {self.arrived} and foreign {self.foreign} are probabilities of different goals; allowed: a sum of 1 at most')
+        if self.arrived+self.foreign>1:
+            raise BadInput(f'arrived {self.arrived} and foreign {self.foreign} are probabilities of different goals; '
+                f'allowed: a sum of 1 at most')
 
 class ValueLearner(ActorCritic):
     "What GCIVL and GCIQL share: a value of states and goals, and the goals that teach it."
@@ -117,13 +121,15 @@ class GCIVLConfig(ValueConfig):
 class GCIVL(ValueLearner):
     "Goal-conditioned implicit value learning: an optimistic V, and imitation of what gained; an `Agent`."
     presets = dict(gcivl=dict(paper=GCIVLConfig(),
-        laptop=GCIVLConfig(updates=5000, batch_size=256, critic_hidden=256, actor_hidden=256, actor_layers=2, lr=5e-4, target_rate=.05, foreign=.4, beta=3.)))
+        laptop=GCIVLConfig(updates=5000, batch_size=256, critic_hidden=256, actor_hidden=256, actor_layers=2, lr=5e-4,
+        target_rate=.05, foreign=.4, beta=3.)))
 
 @patch
 def make_critic(self:GCIVL)->nn.Module:
     "K values per seed; exact, for their differences stand in an exponent."
     c, t = self.config, self.task
-    return nn.ModuleDict(dict(v=mlp(self.rngs, (t.d_s+t.d_g, *[c.critic_hidden]*c.critic_layers, 1), per_seed=c.critics, exact=True)))
+    return nn.ModuleDict(dict(v=mlp(self.rngs, (t.d_s+t.d_g, *[c.critic_hidden]*c.critic_layers, 1),
+        per_seed=c.critics, exact=True)))
 
 @patch
 def values(self:GCIVL, *args)->None:
@@ -140,7 +146,8 @@ def critic_loss(self:GCIVL,
     "Lopsided error of each value to its own slow target; one common opinion about what was better than expected."
     c = self.config
     with torch.no_grad():
-        now, after = (self.state_values(s, goals, 'target_critic') for s in (b.observations, b.next_observations))   # (S, K, B)
+        # (S, K, B)
+        now, after = (self.state_values(s, goals, 'target_critic') for s in (b.observations, b.next_observations))
         y = td_target(rewards.unsqueeze(1), after, c.gamma)
         gained = advantage(rewards, now.mean(1), after.amin(1), c.gamma)
     v = self.state_values(b.observations, goals)
@@ -173,14 +180,16 @@ class GCIQLConfig(ValueConfig):
 class GCIQL(ValueLearner):
     "Goal-conditioned implicit Q-learning: an optimistic V over the dataset's actions, a Q, and an actor that climbs it; an `Agent`."
     presets = dict(gciql=dict(paper=GCIQLConfig(),
-        laptop=GCIQLConfig(updates=5000, batch_size=256, critic_hidden=256, actor_hidden=256, actor_layers=2, lr=5e-4, target_rate=.05, foreign=.4)))
+        laptop=GCIQLConfig(updates=5000, batch_size=256, critic_hidden=256, actor_hidden=256, actor_layers=2, lr=5e-4,
+        target_rate=.05, foreign=.4)))
 
 @patch
 def make_critic(self:GCIQL)->nn.Module:
     "One V and K values of actions per seed."
     c, t = self.config, self.task
     hidden = [c.critic_hidden]*c.critic_layers
-    return nn.ModuleDict(dict(v=mlp(self.rngs, (t.d_s+t.d_g, *hidden, 1)), q=mlp(self.rngs, (t.d_s+t.d_a+t.d_g, *hidden, 1), per_seed=c.critics)))
+    return nn.ModuleDict(dict(v=mlp(self.rngs, (t.d_s+t.d_g, *hidden, 1)),
+        q=mlp(self.rngs, (t.d_s+t.d_a+t.d_g, *hidden, 1), per_seed=c.critics)))
 
 @patch
 def values(self:GCIQL, s:Tensor, a:Tensor, g:Tensor, net:str='critic')->Tensor: # (S, K, ...)

@@ -291,7 +291,9 @@ def _discard(folder, lock=False):
     "Remove the parts, at the end the lock and the folder, too; nothing else that may be there."
     for f in (*folder.glob('[0-9]'*9+'.npz'), *folder.glob('.*.tmp')): f.unlink()
     with suppress(OSError):   # something else lies there
-        if lock: (folder/'.lock').unlink(); folder.rmdir()
+        if lock:
+            (folder/'.lock').unlink()
+            folder.rmdir()
 
 # %% ../../nbs/library/09_collection.ipynb #21fa180f
 def collect_file(
@@ -377,7 +379,8 @@ def add_row(
     rows = sorted([r for r in read_table(table) if r['file']!=row['file']]+[row], key=lambda r: r['file'])
     with replacing(table) as temporary, open(temporary, 'w', newline='') as f:
         writer = csv.DictWriter(f, TABLE, lineterminator='\n')
-        writer.writeheader(); writer.writerows(rows)
+        writer.writeheader()
+        writer.writerows(rows)
     return rows
 
 # %% ../../nbs/library/09_collection.ipynb #0993d9f7

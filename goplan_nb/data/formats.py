@@ -345,7 +345,9 @@ def save_published(
     metadata = dict(metadata or {}, task=task.name, episodes=len(kept), sha256=checksum(kept))
     digest = hashlib.sha256()
     with replacing(path) as temporary, open(temporary, 'wb') as f:
-        def put(part): f.write(part); digest.update(part)
+        def put(part):
+            f.write(part)
+            digest.update(part)
         put(b'\x80\x03'+_word_of(SEALED)+b'0}(')
         for name, x in _buffer(kept, task).items(): list(map(put, (_word_of(name), *_instructions(x))))
         put(b'u.')

@@ -133,7 +133,9 @@ def make_critic(self:QRL)->nn.Module:
         projector=net(c.latent, c.projector_layers, c.components*c.intervals),
         dynamics=net(c.latent+t.d_a, c.layers, c.latent)))
     # at first nothing moves
-    with torch.no_grad(): nets['dynamics'][-1].weight.zero_(); nets['dynamics'][-1].bias.zero_()
+    with torch.no_grad():
+        nets['dynamics'][-1].weight.zero_()
+        nets['dynamics'][-1].bias.zero_()
     nets['mix'] = nn.ParameterDict(dict(raw=nn.Parameter(torch.zeros(len(self.seeds)*c.critics, 1, device=self.device,
         dtype=self.dtype))))
     return nets

@@ -5,20 +5,22 @@
 # %% auto #0
 __all__ = ['PUBLISHED_BEHAVIOUR', 'HABITS', 'HOOKED', 'FREE', 'WAYS', 'BEHAVIOURS', 'PATIENCE', 'TABLE', 'EASY', 'HARD',
            'REGIONS', 'SETS', 'CATALOGUE', 'explore', 'returns_before', 'Habits', 'length', 'cautious', 'misjudge',
-           'reach', 'walk', 'elbow_left', 'turn', 'pull', 'benchmark', 'controller', 'collect', 'collect_file',
-           'dataset_row', 'read_table', 'add_row', 'Recipe', 'record']
+           'reach', 'walk', 'elbow_left', 'turn', 'pull', 'benchmark', 'controller', 'Collection', 'collect',
+           'collect_file', 'dataset_row', 'read_table', 'add_row', 'Recipe', 'record']
 
 # %% ../../nbs/library/09_collection.ipynb #9f4f4ba1
 import csv, io, time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import count
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np, torch
+from fastcore.basics import patch
 from torch import Tensor
-from ..core import BadInput, Episodes, Task, combine, nearest
+from ..core import BadInput, Env, Episodes, Task, combine, in_range, nearest
 from .files import check_size, load_episodes, lock_folder, replacing, save_episodes, versions
 from ..envs.experts import HINGE_XY, LINKS, expert, rooms_expert
 from ..envs.tasks import GROUPS, TEST_SEED, get_task, in_region, returns, rollout, task_names
@@ -176,92 +178,99 @@ def controller(
     "A fresh controller, for the episodes of one block: it may remember what it did before."
     return benchmark(task) if behaviour=='benchmark' else expert(task.name)
 
-def _record(task, env, numbers, behaviour, noise, random_eps, seed):
-    T, d_a = task.horizon, task.d_a
-    rngs = [np.random.default_rng((seed, i, 1)) for i in numbers]
+@dataclass(frozen=True)
+class Collection:
+    "What is to be recorded: everything that the bytes depend on, and the number of workers, on which they do not."
+    task:Task
+    episodes:int              # N
+    behaviour:str='expert'    # one of `BEHAVIOURS`: the behaviour policy
+    noise:float=.2            # standard deviation of the action noise, see `explore`
+    random_eps:float=.3       # probability of a uniform action, see `explore`
+    seed:int=0                # episode i uses the pair (seed, i) and nothing else
+    block:int=200             # environments stepped at once; in files also what a kill can lose
+    workers:int|None=None     # threads for MuJoCo tasks; `None`: one per core
+    # episodes (n, ...) -> bool (n,): candidates are recorded in order until N are kept
+    keep:Callable[[Episodes],Tensor]|None=None
+
+    def __post_init__(self):
+        nearest(self.behaviour, BEHAVIOURS, 'behaviour')
+        if self.behaviour!='random': controller(self.task, self.behaviour)
+        if self.seed%2**32==TEST_SEED:   # NumPy cuts seeds into words of 32 bits
+            raise BadInput(f'seed {self.seed} is that of the test episodes, or shares environments with them; '
+                f'allowed: any other from 0')
+        limits = dict(noise=(0, inf), random_eps=(0, 1), episodes=(1, inf), block=(1, inf), seed=(0, inf))
+        in_range(self, **limits, **({} if self.workers is None else dict(workers=(1, inf))))
+
+def _record(
+    what:Collection,
+    env:Env,
+    numbers:range,   # of the episodes
+)->Episodes:         # (n, ...)
+    "Some episodes, whose random numbers follow from the seed and their number."
+    T, d_a = what.task.horizon, what.task.d_a
+    rngs = [np.random.default_rng((what.seed, i, 1)) for i in numbers]
     draw = lambda f: torch.from_numpy(np.array([f(r) for r in rngs], dtype=np.float32))
     gaussian, uniform = draw(lambda r: r.normal(size=(T, d_a))), draw(lambda r: r.uniform(-1, 1, (T, d_a)))
     coin, steps = draw(lambda r: r.random(T)), iter(range(T))
-    control = None if behaviour=='random' else controller(task, behaviour)
+    control = None if what.behaviour=='random' else controller(what.task, what.behaviour)
     def act(observations, goals):
         t = next(steps)
         if control is None: return uniform[None, :, t]
         actions = control(observations[0], goals[0])
-        return explore(actions, gaussian[:, t], uniform[:, t], coin[:, t], noise, random_eps)[None]
-    return rollout(env, act, [(seed, i) for i in numbers], horizon=T).map(lambda x: x[0])
+        return explore(actions, gaussian[:, t], uniform[:, t], coin[:, t], what.noise, what.random_eps)[None]
+    return rollout(env, act, [(what.seed, i) for i in numbers], horizon=T).map(lambda x: x[0])
 
 # %% ../../nbs/library/09_collection.ipynb #2349fedd
 PATIENCE = 10_000  # candidates in a row that `keep` may refuse
 
-def _check(task, behaviour, **numbers):
-    "One clear line for a request that cannot be met."
-    nearest(behaviour, BEHAVIOURS, 'behaviour')
-    if behaviour!='random': controller(task, behaviour)
-    limits = dict(noise=(0, np.inf), random_eps=(0, 1), episodes=(1, np.inf), block=(1, np.inf), seed=(0, np.inf),
-        workers=(1, np.inf))
-    # NumPy cuts seeds into words of 32 bits
-    if numbers['seed']%2**32==TEST_SEED:
-        raise BadInput(f'seed {numbers["seed"]} is that of the test episodes, or shares environments with them; '
-            f'allowed: any other from 0')
-    for name, value in numbers.items():
-        if name=='workers' and value is None: continue
-        low, high = limits[name]
-        if not low<=value<=high or value==np.inf:
-            raise BadInput(f'{name} is {value}; allowed: {low} {"and more" if high==np.inf else f"to {high}"}')
+@patch
+def ranges(self:Collection)->Iterator[range]:
+    "The numbers of the candidates of each block; without end if some of them will be refused."
+    for start in count(0, self.block):
+        if self.keep is None and start>=self.episodes: return
+        yield range(start, start+self.block if self.keep else min(start+self.block, self.episodes))
 
-def _ranges(block, stop):
-    "The numbers of the episodes of each block; without end if `stop` is `None`."
-    for start in count(0, block):
-        if stop is not None and start>=stop: return
-        yield range(start, start+block if stop is None else min(start+block, stop))
-
-def _kept(blocks, episodes, keep):
-    "Cut a stream of candidates down to the first `episodes` that `keep` accepts."
-    refused = 0
+@patch
+def kept(self:Collection,
+    blocks:Iterable[Episodes], # candidates
+)->Iterator[Episodes]:
+    "A stream of candidates, cut down to the first N that `keep` accepts."
+    refused, left = 0, self.episodes
     for block in blocks:
-        good = block if keep is None else block.map(lambda x, mask=keep(block): x[mask])
-        good = good.map(lambda x: x[:episodes])
+        good = block if self.keep is None else block.map(lambda x, mask=self.keep(block): x[mask])
+        good = good.map(lambda x: x[:left])
         refused = 0 if len(good) else refused+len(block)
         if refused>=PATIENCE:
             raise BadInput(f'{refused} episodes in a row were refused; allowed: a condition that some episodes meet')
         if len(good): yield good
-        episodes -= len(good)
-        if not episodes: return
+        left -= len(good)
+        if not left: return
 
 # %% ../../nbs/library/09_collection.ipynb #e0f74fa3
 def collect(
     task:Task,
     episodes:int,             # N
     behaviour:str='expert',   # one of `BEHAVIOURS`
-    noise:float=.2,           # see `explore`
-    random_eps:float=.3,      # see `explore`
-    # episode i uses the pair (seed, i) and nothing else, so the environments per block do not matter
-    seed:int=0,
-    block:int=200,            # environments stepped at once
-    workers:int|None=None,    # threads for MuJoCo tasks; `None`: one per core
-    # episodes (n, ...) -> bool (n,): candidates are recorded in order until N are kept
-    keep:Callable[[Episodes],Tensor]|None=None,
+    **settings,               # of `Collection`: noise, random_eps, seed, block, workers, keep
 )->Iterator[Episodes]:        # blocks of (n, ...), N episodes in all
-    "Episodes of a behaviour, block by block, so that the caller can show progress and join them."
-    _check(task, behaviour, noise=noise, random_eps=random_eps, episodes=episodes, block=block, seed=seed,
-        workers=workers)
-    env = task.make(workers)
+    "Episodes of a behaviour policy, block by block, so that the caller can show progress and join them."
+    what = Collection(task, episodes, behaviour, **settings)
     def blocks():
-        try:
-            yield from (_record(task, env, r, behaviour, noise, random_eps, seed)
-                for r in _ranges(block, None if keep else episodes))
+        env = task.make(what.workers)
+        try: yield from (_record(what, env, numbers) for numbers in what.ranges())
         finally: env.close()
-    return _kept(blocks(), episodes, keep)
+    return what.kept(blocks())
 
 # %% ../../nbs/library/09_collection.ipynb #85111769
-def _settings(task, behaviour, noise, random_eps, seed, block):
+@patch
+def settings(self:Collection)->dict:
     "Everything that the bytes of a part depend on, apart from its number."
-    habits = asdict(HABITS[task.name.split('-')[0]]) if behaviour=='benchmark' else None
-    return dict(task=task.name, behaviour=behaviour, habits=habits, noise=noise, random_eps=random_eps, seed=seed,
-        block=block)
+    habits = asdict(HABITS[self.task.name.split('-')[0]]) if self.behaviour=='benchmark' else None
+    how = {n: getattr(self, n) for n in ('noise', 'random_eps', 'seed', 'block')}
+    return dict(task=self.task.name, behaviour=self.behaviour, habits=habits, **how)
 
 def _read_part(path, settings, numbers):
-    "The episodes and the metadata of a finished part; `None` if it must be recorded, a `BadInput` if it belongs to other settings."
+    "A finished part and its metadata; `None` if it must be recorded, a `BadInput` if it has other settings."
     try: data, metadata = load_episodes(path)
     except BadInput: return None
     there, asked = {**metadata, **metadata['versions']}, {**settings, **versions()}
@@ -271,18 +280,23 @@ def _read_part(path, settings, numbers):
             f'settings, or --restart')
     return (data, metadata) if (metadata.get('first'), len(data))==(numbers.start, len(numbers)) else None
 
-def _parts(folder, task, settings, ranges, workers):
-    "Blocks of candidates and the seconds they took: read where a finished part is there, else recorded and written."
-    env, how = None, {k: settings[k] for k in ('behaviour', 'noise', 'random_eps', 'seed')}
+@patch
+def parts(self:Collection,
+    folder:Path, # of the parts
+)->Iterator[tuple[Episodes,float]]: # a block of candidates, and the seconds that recording it took
+    "Each part is read where it is finished, else recorded and written."
+    env, settings = None, self.settings()
+    # more workers would have nothing to do
+    workers = self.workers and min(self.workers, self.block, self.episodes)
     try:
-        for numbers in ranges:
+        for numbers in self.ranges():
             path = folder/f'{numbers.start:09d}.npz'
             part = _read_part(path, settings, numbers)
             if part is None:
-                began, env = time.perf_counter(), env or task.make(workers)
-                block = _record(task, env, numbers, **how)
-                part = block, save_episodes(path, block,
-                    dict(settings, first=numbers.start, seconds=time.perf_counter()-began))
+                began, env = time.perf_counter(), env or self.task.make(workers)
+                block = _record(self, env, numbers)
+                seconds = time.perf_counter()-began
+                part = block, save_episodes(path, block, dict(settings, first=numbers.start, seconds=seconds))
             yield part[0], part[1]['seconds']
     finally:
         if env is not None: env.close()
@@ -298,40 +312,29 @@ def _discard(folder, lock=False):
 # %% ../../nbs/library/09_collection.ipynb #21fa180f
 def collect_file(
     path:str|Path,            # .npz to write
-    task:Task,
-    episodes:int,             # N
-    behaviour:str='expert',   # these five: see `collect`
-    noise:float=.2,
-    random_eps:float=.3,
-    seed:int=0,
-    workers:int|None=None,
-    block:int=200,            # episodes per part: what a kill can lose
-    keep:Callable[[Episodes],Tensor]|None=None, # see `collect`
+    what:Collection,
     note:dict|None=None,      # more for the metadata: what `keep` asks for
     restart:bool=False,       # throw away the parts of an interrupted call
     progress:Callable[[int],None]=lambda n: None, # called with the number of episodes after each block
 )->tuple[dict,float]:         # the metadata, and the seconds of recording in all calls together
-    "Record a dataset file; after an interruption the same call goes on where it stopped, and the bytes are the same."
-    _check(task, behaviour, noise=noise, random_eps=random_eps, episodes=episodes, block=block, seed=seed,
-        workers=workers)
-    path = Path(path)
+    "Record a dataset file; after an interruption the same call resumes, and the bytes are the same."
+    path, task = Path(path), what.task
     # before hours of recording
-    check_size(4*episodes*((task.horizon+1)*task.d_s+task.horizon*task.d_a+task.d_g+1), path)
-    folder, settings = path.with_name(path.name+'.parts'), _settings(task, behaviour, noise, random_eps, seed, block)
-    there, workers = path.exists(), workers and min(workers, block, episodes)   # more have nothing to do
+    check_size(4*what.episodes*((task.horizon+1)*task.d_s+task.horizon*task.d_a+task.d_g+1), path)
+    folder, there = path.with_name(path.name+'.parts'), path.exists()
     with lock_folder(folder):
         if path.exists() and not there: raise BadInput(f'{path} was written by another process meanwhile')
         if restart: _discard(folder)
         took, blocks = [], []
         def candidates():
-            for data, seconds in _parts(folder, task, settings, _ranges(block, None if keep else episodes), workers):
+            for data, seconds in what.parts(folder):
                 took.append(seconds)
                 yield data
-        for good in _kept(candidates(), episodes, keep):
+        for good in what.kept(candidates()):
             blocks.append(good)
             progress(len(good))
         data = combine(lambda *x: torch.cat(x), *blocks)
-        metadata = {k: v for k, v in settings.items() if k!='block' and v is not None}
+        metadata = {k: v for k, v in what.settings().items() if k!='block' and v is not None}
         metadata |= dict(note or {}, return_mean=round(returns(task, data).mean().item(), 4),
             return49_mean=round(returns_before(task, data).mean().item(), 4))
         metadata = save_episodes(path, data, metadata)
@@ -408,11 +411,12 @@ CATALOGUE:dict[str,Recipe] = {name: recipe for group in SETS.values() for name, 
 def record(
     name:str,          # of `CATALOGUE`
     folder:str|Path,   # the file is FOLDER/NAME.npz
-    **kwargs,          # for `collect_file`
+    workers:int|None=None, # threads for MuJoCo tasks; `None`: one per core
+    **kwargs,          # for `collect_file`: restart, progress
 )->tuple[dict,float]:  # see `collect_file`
     "Record a dataset of the catalogue."
     r = CATALOGUE[nearest(name, list(CATALOGUE), 'dataset')]
-    if r.task in REGIONS:
-        kwargs |= dict(keep=in_region(get_task(r.task)),
-            note=dict(kept='episodes that stay in the region of the group'))
-    return collect_file(Path(folder)/f'{name}.npz', get_task(r.task), r.episodes, r.behaviour, **kwargs)
+    task = get_task(r.task)
+    keep = in_region(task) if r.task in REGIONS else None
+    if keep: kwargs['note'] = dict(kept='episodes that stay in the region of the group')
+    return collect_file(Path(folder)/f'{name}.npz', Collection(task, r.episodes, r.behaviour, workers=workers, keep=keep), **kwargs)

@@ -85,7 +85,7 @@ def misjudge(
     tolerance:float,  # of the task, in goal units
     amount:float=.2,  # largest error per axis, in tolerances
 )->Tensor:            # (N, d_g)
-    "Where it believes the goals to be: beside them by a fixed error, a zigzag of the goal's coordinate before, cyclically."
+    "Where it takes the goals to be: beside them by a fixed error, a zigzag of the coordinate before, cyclically."
     x = goals.roll(1, -1)/(4*tolerance)
     return goals+amount*tolerance*(4*(x-(x+.5).floor()).abs()-1)
 
@@ -419,4 +419,5 @@ def record(
     task = get_task(r.task)
     keep = in_region(task) if r.task in REGIONS else None
     if keep: kwargs['note'] = dict(kept='episodes that stay in the region of the group')
-    return collect_file(Path(folder)/f'{name}.npz', Collection(task, r.episodes, r.behaviour, workers=workers, keep=keep), **kwargs)
+    what = Collection(task, r.episodes, r.behaviour, workers=workers, keep=keep)
+    return collect_file(Path(folder)/f'{name}.npz', what, **kwargs)

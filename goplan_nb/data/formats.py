@@ -14,7 +14,8 @@ from pathlib import Path
 import gymnasium, numpy as np, torch
 from fastcore.basics import patch
 from ..core import BadInput, Episodes, Task
-from .files import METADATA_LIMIT, LARGEST, LIMIT, as_episodes, check_finite, check_task, checksum, load_episodes, padded, parse_metadata, printable, replacing, save_episodes, sha256_of
+from .files import LARGEST, LIMIT, METADATA_LIMIT, as_episodes, check_finite, check_task, checksum
+from .files import load_episodes, padded, parse_metadata, printable, replacing, save_episodes, sha256_of
 
 # %% ../../nbs/library/08_formats.ipynb #e27d0913
 # bytes held while reading; the largest published kind, 40,000 episodes of HandReach in double precision, takes up to
@@ -118,7 +119,8 @@ def _numbers(self:PickleReader, raw, dtype, shape, fortran):
     if not good or raw.data is None: raise BadInput('the pickle holds a malformed array; allowed: NumPy arrays only')
     kind, data = dtype.plain(), raw.data
     if math.prod(shape)*kind.itemsize!=len(data):
-        raise BadInput(f'the pickle holds an array of {kind} with shape {shape} in {len(data):,} bytes; they do not fit')
+        raise BadInput(f'the pickle holds an array of {kind} with shape {shape} in {len(data):,} bytes; '
+            f'they do not fit')
     raw.data = None  # used up; whoever remembers it must not keep it alive
     x = np.frombuffer(data, kind).reshape(shape, order='F' if fortran else 'C')
     want = np.dtype(np.float32) if kind.kind=='f' else kind.newbyteorder('=')
@@ -313,7 +315,8 @@ def _instructions(x):
     "The pickle of one float32 array: an empty one, and then `BUILD` with shape, type and bytes."
     yield b'cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85C\x01b\x87R(K\x01('+b''.join(b'J'
         +struct.pack('<i', n) for n in x.shape)+b't'
-    yield b'cnumpy\ndtype\nX\x02\0\0\0f4\x89\x88\x87R(K\x03X\x01\0\0\0<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\x89B'+struct.pack('<I', x.nbytes)
+    dtype = b'cnumpy\ndtype\nX\x02\0\0\0f4\x89\x88\x87R(K\x03X\x01\0\0\0<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\x89B'
+    yield dtype+struct.pack('<I', x.nbytes)
     yield from (part for i in range(0, len(x), 1000) for part in [np.ascontiguousarray(x[i:i+1000]).tobytes()])
     yield b'tb'
 
@@ -448,7 +451,7 @@ def _move_in(made, place, aside):
         raise
 
 def _trimmed(episodes):
-    "The same episodes with zeros behind the end of each and no room behind the longest: what a list of episodes can hold."
+    "The same episodes with zeros behind the end of each and no room behind the longest, as in a list."
     T = int(episodes.lengths.max())
     behind = torch.arange(T+1)>episodes.lengths[:, None]
     zero = lambda x, where: x.masked_fill(where[..., None], 0.) if where.any() else x
@@ -509,7 +512,8 @@ def _stored(group, name, where):
         8) and x.shape[1]>0
     if not good: raise BadInput(f'{where}: {name} is no array of real numbers with 2 axes')
     how = x.id.get_create_plist()
-    if x.is_virtual or how.get_external_count() or how.get_nfilters() or x.id.get_storage_size()<x.nbytes or x.nbytes>LIMIT:
+    elsewhere = x.is_virtual or how.get_external_count() or how.get_nfilters()
+    if elsewhere or x.id.get_storage_size()<x.nbytes or x.nbytes>LIMIT:
         raise BadInput(f'{where}: {name} of shape {x.shape} does not lie in the file as it is; allowed: plain arrays')
     return x[()].astype(np.float32, copy=False)
 
@@ -553,10 +557,11 @@ def _hdf5_arrays(path, id, task=None):
 
 # %% ../../nbs/library/08_formats.ipynb #dd2e935d
 def _own_metadata(place, id):
-    "The metadata that `to_minari` left, after a comparison of the file's checksum; for the datasets of others what little is known."
+    "The metadata that `to_minari` left, its checksum compared; for the datasets of others what is known."
     try: text = (place/'metadata.json').read_bytes() if (place/'metadata.json').stat().st_size<=METADATA_LIMIT else b''
     except OSError:
-        raise BadInput(f'unknown Minari dataset {id}: {place.parent} holds none; allowed: those of `minari list local`') from None
+        raise BadInput(f'unknown Minari dataset {id}: {place.parent} holds none; '
+            f'allowed: those of `minari list local`') from None
     about = parse_metadata(text, f'minari:{id}')
     if about.get('data_format')!='hdf5' or not (place/'main_data.hdf5').is_file():
         raise BadInput(f'minari:{id} is stored as {printable(about.get("data_format"))!r}; allowed: hdf5, in '

@@ -230,7 +230,7 @@ def pull_target(
     y:Tensor,    # m, (...)
     goal:Tensor, # the wanted door angle, rad, (...)
 )->tuple[Tensor,Tensor]: # m, (...)
-    "Where the finger must be when the door stands at `goal`: of the places along the bar the one that is reached in the fewest steps."
+    "Where the finger must be when the door is at `goal`: the place along the bar that takes the fewest steps."
     best = None
     for k in range(16):
         px, py = in_env(torch.full_like(goal, SLOT[0]+k*(SLOT[1]-SLOT[0])/15), torch.full_like(goal, SLOT[2]), goal)
@@ -243,7 +243,7 @@ def door_expert(
     observations:Tensor, # (N, 4)
     goals:Tensor,        # (N, 1)
 )->Tensor:               # actions, (N, 3)
-    "Lower the finger behind the bar, then carry it to where it stands when the door is at the goal; if it slipped out, lift and hook again."
+    "Lower the finger behind the bar and carry it to its place at the goal; if it slipped out, hook again."
     x, y, z, angle = observations.double().unbind(-1)
     y, goal = y+TIP, goals.double()[:, 0]
     u, v = in_door(x, y, angle)
@@ -340,7 +340,7 @@ def pick_expert(
     observations:Tensor, # (N, 25)
     goals:Tensor,        # (N, 3)
 )->Tensor:               # actions, (N, 4)
-    "Open, line up, slip the fingers over the box, close, carry; close already in the step that will end around the box."
+    "Open, line up, slip the fingers over the box, close, carry; close in the step that will end around the box."
     box, width = observations[:, 3:6], observations[:, 9]+observations[:, 10]
     r = observations[:, :3]-box
     move = towards(r, line_up(r, width), .032)
@@ -399,7 +399,7 @@ def _strongest(direction): return 1/direction.abs().amax(-1, keepdim=True).clamp
 def touching(
     direction:Tensor, # unit vectors, (N, 2)
 )->Tensor:            # (N, 2), m
-    "Gripper to puck at first contact, such that the puck leaves along `direction`: a corner of the fingers points at the puck's middle."
+    "Gripper to puck at first contact, so that the puck leaves along `direction`: a corner points at its middle."
     corner = (direction/.02).clamp(-1, 1)*direction.new_tensor(FINGERS)
     return corner + PUCK_RADIUS*direction + direction.new_tensor([0., FINGER_SHIFT])
 
@@ -458,7 +458,7 @@ def slide_expert(
     observations:Tensor, # (N, 25)
     goals:Tensor,        # (N, 3)
 )->Tensor:               # actions, (N, 4)
-    "Line up, strike, correct the strike, then wait; all from what is seen now, so it begins anew when the puck will miss."
+    "Line up, strike, correct the strike, wait; all from the observation, so it begins anew when the puck will miss."
     s, goals = slide_state(observations), goals[:, :2]
     stand, blow, ready = first_blow(s, goals)
     again, behind = second_blow(s, goals)
@@ -490,7 +490,7 @@ def box_step(
 # %% ../../nbs/library/06_experts.ipynb #8a30f894
 @cache
 def hand()->SimpleNamespace: # model, data (scratch), tips, motors, low, high, stiffness, spread, offset
-    "The hand's model and how 20 motors move 24 joints: an outermost joint follows its neighbour through a tendon (with play)."
+    "The hand's model and how 20 motors move 24 joints: an outermost joint follows its neighbour through a tendon."
     import mujoco
     m = make_gym('HandReach-v3').model
     motors = m.actuator_trnid[:, 0]
@@ -538,7 +538,7 @@ def hand_pose(
 
 # %% ../../nbs/library/06_experts.ipynb #bca51e51
 class HandExpert:
-    "One block of HandReach episodes: a pose solved once, held against gravity, corrected by what the fingertips still miss."
+    "One block of HandReach episodes: a pose solved once, held against gravity, corrected by the remaining error."
     def __init__(self,
         lead:float=2.,     # how far targets run ahead of the joints: the motors are soft
         # share of the fingertip error that is added to the correction at each step; 0: no integral action
@@ -547,7 +547,9 @@ class HandExpert:
         near:float=.03,    # the correction grows only within this distance, m: anti-windup
         damping:float=1e-3,# of the correction's least squares
         contact:float=2.,  # see `hand_pose`
-    ): self.lead, self.gain, self.limit, self.near, self.damping, self.contact, self.poses = lead, gain, limit, near, damping, contact, None
+    ):
+        self.lead, self.gain, self.limit, self.near = lead, gain, limit, near
+        self.damping, self.contact, self.poses = damping, contact, None
 
     def __call__(self,
         observations:Tensor, # (N, 63)

@@ -46,7 +46,7 @@ def resolve(
     end:Tensor,    # where the point would end without walls, (..., 2)
     walls:Sequence[tuple[float,...]]=WALLS, # in the order in which they are tested
 )->Tensor:         # (..., 2)
-    "Where a motion from `start` to `end` really ends: each wall blocks the coordinate that runs into it, the other slides."
+    "Where a motion from `start` to `end` really ends: a wall blocks the coordinate that runs into it, the other slides."
     (sx, sy), (ex, ey) = start.unbind(-1), end.unbind(-1)
     for x0, x1, y0, y1 in walls:
         left, right, low, high = torch.minimum(sx, ex), torch.maximum(sx, ex), torch.minimum(sy, ey), torch.maximum(sy,
@@ -63,7 +63,7 @@ def rooms_step(
     points:Tensor,  # (..., 2)
     actions:Tensor, # displacements, (..., 2)
 )->Tensor:          # (..., 2)
-    "Where each point ends among the walls; if both coordinates were blocked, the walls are tested in reverse order instead."
+    "Where each point ends among the walls; where both coordinates were blocked, the walls are tested in reverse order."
     end = points+actions.clamp(-1, 1)
     forward, backward = resolve(points, end), resolve(points, end, WALLS[::-1])
     both = (forward!=end).all(-1, keepdim=True)

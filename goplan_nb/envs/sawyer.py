@@ -66,12 +66,15 @@ def branch(self:SawyerReach,
 
 # %% ../../nbs/library/04_sawyer.ipynb #2529914c
 LOOK = '''
-<visual><headlight ambient=".35 .35 .35" diffuse=".35 .35 .35" specular="0 0 0"/><quality shadowsize="4096" offsamples="8"/>
+<visual><headlight ambient=".35 .35 .35" diffuse=".35 .35 .35" specular="0 0 0"/>
+<quality shadowsize="4096" offsamples="8"/>
   <global offwidth="1024" offheight="1024"/><map znear=".01"/></visual>
 <asset><texture name="sky" type="skybox" builtin="gradient" rgb1="1 1 1" rgb2=".82 .87 .92" width="64" height="64"/>
   <texture name="tiles" type="2d" builtin="checker" rgb1=".90 .90 .88" rgb2=".84 .84 .82" width="256" height="256"/>
-  <material name="floor" texture="tiles" texrepeat="8 8" reflectance=".06"/><material name="table" rgba=".82 .72 .58 1" specular=".1"/>
-  <material name="steel" rgba=".35 .38 .42 1" specular=".8" shininess=".7"/><material name="robot" rgba=".75 .13 .13 1" specular=".4"/>
+  <material name="floor" texture="tiles" texrepeat="8 8" reflectance=".06"/>
+  <material name="table" rgba=".82 .72 .58 1" specular=".1"/>
+  <material name="steel" rgba=".35 .38 .42 1" specular=".8" shininess=".7"/>
+  <material name="robot" rgba=".75 .13 .13 1" specular=".4"/>
   <material name="door" rgba=".42 .60 .74 1" specular=".3"/><material name="handle" rgba=".95 .75 .2 1"/>
   <material name="cabinet" rgba=".55 .47 .40 1"/><material name="goal" rgba=".80 .47 .65 .35"/></asset>'''
 
@@ -85,13 +88,17 @@ def _edges(low, high):
 REACH_XML = f'''<mujoco model="reach">{LOOK}<worldbody>
   <light pos="-.6 -.2 1.8" dir=".35 .4 -1" diffuse=".55 .55 .55"/>
   <camera name="eye" pos="-.48 .02 .52" mode="targetbody" target="look" fovy="42"/><body name="look" pos="0 .62 .14"/>
-  <geom type="box" size=".45 .32 .02" pos="0 .62 -.02" material="table"/><geom type="plane" size="3 3 .1" pos="0 0 -.6" material="floor"/>
+  <geom type="box" size=".45 .32 .02" pos="0 .62 -.02" material="table"/>
+  <geom type="plane" size="3 3 .1" pos="0 0 -.6" material="floor"/>
   {_edges(*REACH_BOX)}
   <body name="hand" mocap="true"><geom type="cylinder" size=".04 .02" pos="0 0 .085" material="robot"/>
-    <geom type="cylinder" size=".03 .02" pos="0 0 .125" rgba=".2 .2 .22 1"/><geom type="box" size=".035 .012 .008" pos="0 0 .058" material="steel"/>
-    <geom type="box" size=".006 .01 .05" pos=".026 0 0" material="steel"/><geom type="box" size=".006 .01 .05" pos="-.026 0 0" material="steel"/>
+    <geom type="cylinder" size=".03 .02" pos="0 0 .125" rgba=".2 .2 .22 1"/>
+    <geom type="box" size=".035 .012 .008" pos="0 0 .058" material="steel"/>
+    <geom type="box" size=".006 .01 .05" pos=".026 0 0" material="steel"/>
+    <geom type="box" size=".006 .01 .05" pos="-.026 0 0" material="steel"/>
     <geom type="sphere" size=".008" rgba="0 0 0 1"/></body>
-  <body name="goal" mocap="true"><geom type="sphere" size=".06" material="goal"/><geom type="sphere" size=".008" rgba=".80 .47 .65 1"/></body>
+  <body name="goal" mocap="true"><geom type="sphere" size=".06" material="goal"/>
+  <geom type="sphere" size=".008" rgba=".80 .47 .65 1"/></body>
 </worldbody></mujoco>'''
 
 # %% ../../nbs/library/04_sawyer.ipynb #408e9326
@@ -153,19 +160,22 @@ SUBSTEPS = 50                                 # simulator steps of 3 ms per cont
 
 DOOR_XML = f'''<mujoco model="door"><compiler angle="radian"/><option timestep=".003"/>{LOOK}
 <default><geom solref=".008 1" solimp=".95 .95 .01" friction="1"/>
-  <default class="shown"><geom contype="0" conaffinity="0" mass="0"/></default><default class="frame"><geom contype="0" conaffinity="0" type="box" material="steel"/></default></default>
+  <default class="shown"><geom contype="0" conaffinity="0" mass="0"/></default><default class="frame">
+  <geom contype="0" conaffinity="0" type="box" material="steel"/></default></default>
 <worldbody>
   <light pos="-.6 -.4 1.8" dir=".35 .5 -1" diffuse=".55 .55 .55" specular=".3 .3 .3"/>
   <camera name="eye" pos="-.32 0 .76" mode="targetbody" target="look" fovy="39"/><body name="look" pos=".04 .66 .10"/>
   <geom class="shown" type="plane" size="3 3 .1" pos="0 0 -.125" material="floor"/>
   <geom name="cabinet" type="box" size=".22 .20 .22" pos="0 .935 .10" material="cabinet"/>
   <body name="mocap" mocap="true"/>
-  <body name="ghost" mocap="true" pos=".21 .725 .10"><geom class="shown" type="box" size=".21 .002 .22" pos="-.21 0 0" rgba=".80 .47 .65 .25"/>
+  <body name="ghost" mocap="true" pos=".21 .725 .10">
+  <geom class="shown" type="box" size=".21 .002 .22" pos="-.21 0 0" rgba=".80 .47 .65 .25"/>
     <geom class="shown" type="capsule" size=".005" fromto="-.42 0 -.22 -.42 0 .22" rgba=".80 .47 .65 1"/>
     <geom class="shown" type="capsule" size=".005" fromto="-.42 0 .22 0 0 .22" rgba=".80 .47 .65 1"/>
     <geom class="shown" type="capsule" size=".005" fromto="-.42 0 -.22 0 0 -.22" rgba=".80 .47 .65 1"/></body>
   <body name="hand" gravcomp="1">
-    <joint name="x" type="slide" axis="1 0 0"/><joint name="y" type="slide" axis="0 1 0"/><joint name="z" type="slide" axis="0 0 1"/>
+    <joint name="x" type="slide" axis="1 0 0"/><joint name="y" type="slide" axis="0 1 0"/>
+    <joint name="z" type="slide" axis="0 0 1"/>
     <geom name="shank" type="box" size=".01 .03 .01" pos="0 .03 0" mass="1.5" material="steel"/>
     <geom name="finger" type="box" size=".01 .01 .03" pos="0 .05 -.01" mass=".5" material="steel"/>
     <geom name="flange" type="cylinder" size=".04 .035" pos="0 0 .026" mass="3" rgba=".75 .13 .13 .55"/></body>

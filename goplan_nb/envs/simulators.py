@@ -20,8 +20,9 @@ from ..core import BadInput
 
 # %% ../../nbs/library/03_simulators.ipynb #f370d37a
 def check_mujoco()->str: # the installed version
-    "The version of mujoco, or a `BadInput` if it is not 3.3: start poses and the dynamics of the gripper moved in later versions."
-    need = "needed: >=3.3,<3.4 (start poses and gripper dynamics differ in other versions); pip install 'mujoco>=3.3,<3.4'"
+    "The version of mujoco, or a `BadInput` if it is not 3.3: later versions moved start poses and the gripper."
+    need = ("needed: >=3.3,<3.4 (start poses and gripper dynamics differ in other versions); "
+        "pip install 'mujoco>=3.3,<3.4'")
     try: found = version('mujoco')
     except PackageNotFoundError: raise BadInput(f'mujoco is not installed; {need}') from None
     if found.split('.')[:2]!=['3', '3']: raise BadInput(f'mujoco {found} is installed; {need}')
@@ -167,7 +168,7 @@ class HandRobot(GymRobot):
 
 # %% ../../nbs/library/03_simulators.ipynb #2c2833cc
 class ReacherRobot:
-    "Gymnasium's Reacher-v5 with the 11 observations of the benchmark: the fingertip's own position instead of its offset from the target."
+    "Gymnasium's Reacher-v5 with the 11 observations of the benchmark: the fingertip's position, not its offset."
     def __init__(self):
         self.env, self.painter = make_gym('Reacher-v5'), None
         self.model, self.goal = self.env.model, np.zeros(2)
@@ -225,7 +226,7 @@ def _each(self:MujocoEnv, f):
 # %% ../../nbs/library/03_simulators.ipynb #846604e2
 @patch
 def reset(self:MujocoEnv, seeds:Sequence)->tuple[Tensor,Tensor]:
-    "Starts and goals of `len(seeds)` environments; for a Fetch or Hand task what `gym.make(gym_id).reset(seed=seed)` gives."
+    "First observations and goals; for a Fetch or Hand task what `gym.make(gym_id).reset(seed=seed)` gives."
     from mujoco import MjData
     while len(self.datas)<len(seeds): self.datas.append(MjData(self.sims[0].model))
     self.goals = [None]*len(seeds)

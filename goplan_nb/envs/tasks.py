@@ -40,7 +40,7 @@ def task_names()->list[str]:
     return [n for n in TASKS if '-' not in n]
 
 def variant_names()->list[str]:
-    "The names of all other tasks: those of the groups for generalisation (Table 5), those with noisy actions (Figure 5), and the square of the official code."
+    "The names of all variants: out of distribution (Table 5), with action noise (Figure 5), and of the official code."
     return [n for n in TASKS if '-' in n]
 
 def get_task(
@@ -204,7 +204,7 @@ def noisy(
     workers:int|None=None,# see `MujocoEnv`
 )->Env:
     "Environments of `task` in which every action trembles."
-    if '-Noise' in task.name: raise BadInput(f'{task.name} trembles already; allowed: no further noise')
+    if '-Noise' in task.name: raise BadInput(f'{task.name} has action noise already; allowed: no further noise')
     return NoisyActions(task.make(workers), sigma)
 
 for sigma in (.5, 1., 1.5): _variant('FetchReach', f'Noise{sigma}', partial(noisy, TASKS['FetchReach'], sigma))
@@ -283,7 +283,7 @@ register_tasks()
 
 # %% ../../nbs/library/05_tasks.ipynb #9ecec6b5
 class GymVecEnv:
-    "Any Gymnasium environment with goals, as environments of a `Task`: one after the other, without its time limit, and an episode goes on when it would end."
+    "Any Gymnasium environment with goals, vectorised: stepped one by one, without its time limit or termination."
     def __init__(self,
         gym_id:str,             # as for `gymnasium.make`
         workers:int|None=None,  # as other environments have; here one

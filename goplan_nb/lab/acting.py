@@ -116,7 +116,7 @@ def onnx_graph(
     d_g:int,          # width of a goal
     notes:dict[str,str]|None=None, # kept in the file: task, method, ...
 ):                    # `onnx.ModelProto`
-    "The policy as an ONNX graph: observations (batch, d_s) and goals (batch, d_g) in raw units to actions (batch, d_a), float32."
+    "The policy as an ONNX graph: observations (batch, d_s) and goals (batch, d_g), raw, to actions (batch, d_a)."
     try: from onnx import TensorProto, checker, helper, numpy_helper
     except ImportError:
         raise BadInput('ONNX files need an extra; get it with: pip install -e ".[onnx]", in the folder of the '

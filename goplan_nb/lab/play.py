@@ -244,7 +244,7 @@ WHY = {'a-1': 'a-1: the imagined trajectory arrives after {n} steps, the traject
 def explain(
     case:str, n:int, k:int, limit:int, top:float, u:float, stored:bool,
 )->str:
-    "The sentence that belongs to a case; n steps imagined, k in the data, at most `limit` allowed, largest uncertainty `top`."
+    "The sentence of a case; n steps imagined, k in the data, at most `limit` allowed, largest disagreement `top`."
     if not case: return 'No job: from no state of this trajectory does it go on to a place beyond the tolerance.'
     kept = 'It is stored with the place where it ended as its goal.' if stored else 'It went nowhere, so it is dropped.'
     return WHY[case].format(n=n, k=k, limit=limit, top=top, u=u, kept=kept)
@@ -320,7 +320,8 @@ class Picture(anywidget.AnyWidget):
       model.on('change:png', show); show()
       img.addEventListener('click', e => {
         const r = img.getBoundingClientRect()
-        model.set('click', [(e.clientX - r.left) / r.width, 1 - (e.clientY - r.top) / r.height, model.get('click')[2] + 1])
+        const [x, y] = [(e.clientX - r.left) / r.width, 1 - (e.clientY - r.top) / r.height]
+        model.set('click', [x, y, model.get('click')[2] + 1])
         model.save_changes()
       })
       el.appendChild(img)
@@ -430,7 +431,8 @@ def _summary(self:Playground):
     scene, task = self.scene, self.scene.task
     at = lambda x: int(task.success(task.achieved_goal(x[1:]), scene.goal).sum())
     gap = (task.achieved_goal(scene.imagined[-1])-task.achieved_goal(scene.real[-1])).norm()
-    return f'At the goal: {at(scene.imagined)} of {self.steps} steps in the imagined trajectory, {at(scene.real)} in the environment; in the end they are {gap:.2f} m apart.'
+    return (f'At the goal: {at(scene.imagined)} of {self.steps} steps in the imagined trajectory, '
+        f'{at(scene.real)} in the environment; in the end they are {gap:.2f} m apart.')
 
 # %% ../../nbs/library/22_play.ipynb #d561ee6e
 @patch

@@ -151,7 +151,7 @@ def drawn_film(
     goal:Tensor|np.ndarray,         # (d_g,)
     size:int=240,  # pixels
 )->list[np.ndarray]: # T+1 pictures
-    "The same without any GL: the achieved goal's path in the plane of its first two coordinates; a single one against time."
+    "The same without any GL: the path of the achieved goal's first two coordinates; a single one against time."
     path = task.achieved_goal(torch.as_tensor(observations)).numpy()
     if task.d_g==1: path = np.hstack([np.arange(len(path))[:, None], path])
     fig, ax = plt.subplots(figsize=(size/80, size/80), dpi=80)

@@ -150,7 +150,7 @@ class _Rounded(TorchFunctionMode):
 def matmul_precision(
     precision:str, # 'float32', 'bfloat16', or 'rounded': bfloat16 imitated, for devices that are slow at it
 )->Iterator[None]:
-    "Inside, perceptrons multiply float32 numbers with this precision, unless they are `exact`; inputs and outputs stay float32."
+    "Inside, perceptrons multiply with this precision, unless they are `exact`; inputs and outputs stay float32."
     _in_force.append(nearest(precision, PRECISIONS[1:], 'precision'))
     try: yield
     finally: _in_force.pop()

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, embedding, layer_norm, scaled_dot_product_attention
 from ..core import BadInput, Episodes, Rngs, Task, check_states, in_range, nearest, pick_device
 from ..data.sampling import pick
-from .nets import PRECISIONS, Linear, choose_precision, load_optimiser, mlp, optimiser_state, matmul_precision
+from .nets import PRECISIONS, Linear, choose_precision, load_optimiser, matmul_precision
+from .nets import mlp, optimiser_state
 
 # %% ../../nbs/baselines/06_transformer.ipynb #da10c36a
 @dataclass(frozen=True)
@@ -344,7 +345,8 @@ class Transformer:
         device='cpu',               # where the networks live
         dtype=torch.float32,        # float64 for exact comparisons
     ):
-        self.task, self.config, self.seeds, self.step, self.updates, c = task, config, tuple(seeds), 0, config.updates, config
+        self.task, self.config, self.seeds, self.step = task, config, tuple(seeds), 0
+        self.updates, c = config.updates, config
         device = pick_device(device)
         self.device, self.dtype, self.rngs, self.precision = device, dtype, Rngs(seeds, device,
             dtype), choose_precision(c.precision, device)

@@ -178,7 +178,7 @@ class GCIQLConfig(ValueConfig):
         in_range(self, alpha=(0, inf))
 
 class GCIQL(ValueLearner):
-    "Goal-conditioned implicit Q-learning: an optimistic V over the dataset's actions, a Q, and an actor that climbs it; an `Agent`."
+    "Goal-conditioned implicit Q-learning: expectile V, a Q, and an actor that climbs it; an `Agent`."
     presets = dict(gciql=dict(paper=GCIQLConfig(),
         laptop=GCIQLConfig(updates=5000, batch_size=256, critic_hidden=256, actor_hidden=256, actor_layers=2, lr=5e-4,
         target_rate=.05, foreign=.4)))

@@ -1,14 +1,17 @@
-"""The drawn pictures of README and lesson map: the method, and one icon per lesson of the course.
+"""The drawn pictures of README and lesson map: the method, a film of policy and planner, and one icon per lesson of the course.
 
-python tools/pictures.py     writes nbs/images/method.png and nbs/images/icons/*.png
+python tools/pictures.py     writes nbs/images/method.png, nbs/images/rooms.gif and nbs/images/icons/*.png
 """
 import matplotlib
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
+import goplan_nb as gp
+from goplan_nb.lab.plots import draw_env, draw_goal, draw_paths, png_bytes, save_gif
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from goplan_nb.lab.plots import COLOURS
-from repo import NOTEBOOKS
+from repo import NOTEBOOKS, ROOT
 
 IMAGES = NOTEBOOKS/'images'
 INK, PAPER = '#333333', '#f4f2ee'
@@ -45,6 +48,43 @@ def method():
     ax.text(9.2, -.08, 'fine-tuning on imagined trajectories', ha='center', size=8.6, color=INK, style='italic')
     fig.savefig(IMAGES/'method.png', bbox_inches='tight', facecolor='white')
     plt.close(fig)
+
+def rooms(start=(2_000_000, 1), steps=18):
+    "Policy and planner of the tour's agent from one initial state; the planner with its imagined trajectories."
+    from io import BytesIO
+    from PIL import Image
+    agent, task = gp.load_agent(ROOT/'data'/'tour'/'PointRooms', 'cpu', 'pretrained'), gp.get_task('PointRooms')
+    S, rngs, frames = len(agent.seeds), agent.fresh_rngs(), []
+    envs = {kind: task.make() for kind in ('policy', 'planner')}
+    seen, goals = {}, None
+    for kind, env in envs.items():
+        observations, goals = env.reset([start]*S)
+        seen[kind] = [observations[:, None]]
+    goals = goals[:, None]
+    for _ in range(steps+1):
+        record = []
+        plan = agent.plan(seen['planner'][-1], goals, rngs, record=record)
+        fig, axes = plt.subplots(1, 2, figsize=(5.2, 2.8), dpi=80)
+        for ax, kind, colour in zip(axes, envs, ('goplan', 'planner')):
+            draw_env(ax)
+            draw_goal(ax, goals[0, 0])
+            if kind=='planner':
+                here = seen[kind][-1][0, 0].expand(*record[0][0, 0].flatten(0, 1).shape)
+                fan = torch.stack([here, *(x[0, 0].flatten(0, 1) for x in record)], 1)
+                shade = plan.returns[0, 0].argsort().argsort().double()/plan.returns.shape[-1]
+                for way, a in zip(fan, shade): ax.plot(*way.T, color=COLOURS['planner'], lw=1, alpha=float(.08+.45*a**3))
+            draw_paths(ax, torch.stack(seen[kind], 2)[0], COLOURS[colour], 1., dots=True)
+            ax.plot(*seen[kind][-1][0, 0], 'o', color=COLOURS[colour], ms=7, mec='white')
+            ax.set(title=f'{kind}: {sum(task.success(x[0, 0], goals[0, 0]).item() for x in seen[kind][1:])} steps at the goal')
+            ax.title.set_size(9)
+            ax.set(xticks=[], yticks=[])
+        fig.tight_layout()
+        frames.append(np.asarray(Image.open(BytesIO(png_bytes(fig))).convert('RGB')))
+        plt.close(fig)
+        actions = dict(policy=agent.act(seen['policy'][-1], goals), planner=plan.actions)
+        for kind, env in envs.items(): seen[kind].append(env.step(actions[kind].flatten(0, 1)).unflatten(0, (S, 1)))
+    size = min(f.shape[:2] for f in frames)
+    save_gif(IMAGES/'rooms.gif', [f[:size[0], :size[1]] for f in frames], 4)
 
 # ---------------------------------------------------------------- icons: one idea, no axes, no words
 
@@ -118,5 +158,6 @@ ICONS = (tour, problem, relabelling, imitation, value, prior, models, planner, r
 if __name__=='__main__':
     (IMAGES/'icons').mkdir(parents=True, exist_ok=True)
     method()
+    rooms()
     for draw in ICONS: icon(draw)
-    print(f'written: {len(ICONS)} icons and the method, in {IMAGES.relative_to(NOTEBOOKS.parent)}/')
+    print(f'written: {len(ICONS)} icons, the method, and the film, in {IMAGES.relative_to(NOTEBOOKS.parent)}/')

@@ -16,6 +16,7 @@ from functools import partial
 from fastcore.basics import patch
 from torch import Tensor
 from ..core import BadInput, Env, Episodes, Task, nearest
+from .names import register
 from .points import PointEnv, free_step, in_wall, rooms_step
 from .sawyer import SawyerDoor, SawyerReach
 from .simulators import FetchRobot, HandRobot, MujocoEnv, ReacherRobot
@@ -275,9 +276,7 @@ def register_tasks()->None:
         if not isinstance(task, Task) or name!=task.name or not re.fullmatch(r'[\w.]+(-[\w.]+)?', name):
             raise BadInput(f'TASKS[{name!r}] is {getattr(task, "name", task)!r:.60}; allowed: a `Task` under its own '
                 f'name, of letters, digits, dots and at most one hyphen')
-        if f'goplan_nb/{name}-v0' not in gymnasium.registry:
-            gymnasium.register(f'goplan_nb/{name}-v0', 'goplan_nb.envs.tasks:GoalEnv', max_episode_steps=task.horizon,
-                kwargs=dict(task=name))
+        register(name, task.horizon)
 
 register_tasks()
 

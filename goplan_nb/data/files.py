@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NamedTuple
 import numpy as np, torch
 from torch import Tensor
-from torch.nn.functional import embedding
-from ..core import BadInput, Batch, Episodes, Rngs, Task
+from ..core import BadInput, Episodes, Task
 
 # %% auto #0
 __all__ = ['ARRAYS', 'METADATA_LIMIT', 'LARGEST', 'LIMIT', 'SEAL', 'SHRINK', 'LABEL', 'AXES', 'replacing', 'lock_folder',
@@ -26,11 +24,12 @@ __all__ = ['ARRAYS', 'METADATA_LIMIT', 'LARGEST', 'LIMIT', 'SEAL', 'SHRINK', 'LA
 def replacing(
     path:str|Path, # the file to write
 ):                 # a path beside it, to write to
-    "Write to a temporary name, flush it to the disk, then rename: `path` is the old file or the new one, never half of one."
+    "Write to a temporary name, flush it, then rename: `path` is the old file or the new one, never half of one."
     path = Path(path)
     try:
-        if path.is_symlink(): path = path.resolve()   # the file that a link shows to is replaced, the link stays
-        if path.exists() and not path.is_file(): raise BadInput(f'cannot write {path}: it is there and is not a file; allowed: a new or an existing file')
+        if path.is_symlink(): path = path.resolve()   # the file that a link points to is replaced, the link stays
+        if path.exists() and not path.is_file():
+            raise BadInput(f'cannot write {path}: it is there and is not a file; allowed: a new or an existing file')
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f'.{path.name}.{secrets.token_hex(4)}.tmp')
         temporary.open('xb').close()
@@ -39,7 +38,8 @@ def replacing(
         yield temporary
         with open(temporary, 'rb+') as f: os.fsync(f.fileno())
         os.replace(temporary, path)
-    except OSError as e: raise BadInput(f'cannot write {path}: {e.strerror or e}; what was there before is unchanged') from None
+    except OSError as e:
+        raise BadInput(f'cannot write {path}: {e.strerror or e}; what was there before is unchanged') from None
     finally: temporary.unlink(missing_ok=True)
 
 # %% ../../nbs/library/07_files.ipynb #7b338749
@@ -56,9 +56,12 @@ def lock_folder(
             import fcntl
             until = time.monotonic()+patience
             while True:
-                try: fcntl.flock(held, fcntl.LOCK_EX|fcntl.LOCK_NB); break
+                try:
+                    fcntl.flock(held, fcntl.LOCK_EX|fcntl.LOCK_NB)
+                    break
                 except OSError:
-                    if time.monotonic()>=until: raise BadInput(f'{folder} is in the hands of another process; wait for it, or use another --out') from None
+                    if time.monotonic()>=until: raise BadInput(f'{folder} is in the hands of another process; '
+                        'wait for it, or use another --out') from None
                     time.sleep(.1)
         yield
 
@@ -77,11 +80,13 @@ def checksum(
 )->str:                # 64 hexadecimal digits
     "sha256 over the bytes of the four arrays."
     digest = hashlib.sha256()
-    for name, dtype in ARRAYS.items(): digest.update(np.ascontiguousarray(getattr(episodes, name).cpu().numpy(), dtype=dtype).reshape(-1).view(np.uint8))
+    for name, dtype in ARRAYS.items():
+        array = np.ascontiguousarray(getattr(episodes, name).cpu().numpy(), dtype=dtype)
+        digest.update(array.reshape(-1).view(np.uint8))
     return digest.hexdigest()
 
 # %% ../../nbs/library/07_files.ipynb #7492dff4
-METADATA_LIMIT = 2**20  # bytes of a metadata
+METADATA_LIMIT = 2**20  # bytes of metadata
 
 def printable(
     text:object, # from a file of unknown origin
@@ -100,12 +105,14 @@ def parse_metadata(
     text:bytes, # JSON
     where:str,  # the file, for the message
 )->dict:        # the metadata
-    "A metadata from its bytes, or a `BadInput`."
+    "Metadata from its bytes, or a `BadInput`."
     try: metadata = json.loads(text.decode()) if len(text)<=METADATA_LIMIT else None
     except (ValueError, RecursionError): metadata = None
-    if not isinstance(metadata, dict) or not _is_plain(metadata): raise BadInput(f'{where}: its metadata is not a JSON object of at most {METADATA_LIMIT:,} bytes and 4 levels')
+    if not isinstance(metadata, dict) or not _is_plain(metadata):
+        raise BadInput(f'{where}: its metadata is not a JSON object of at most {METADATA_LIMIT:,} bytes and 4 levels')
     name = metadata.get('task', 'x')
-    if not isinstance(name, str) or name!=printable(name): raise BadInput(f'{where}: the task of its metadata is {printable(name)!r}; allowed: a name')
+    if not isinstance(name, str) or name!=printable(name):
+        raise BadInput(f'{where}: the task of its metadata is {printable(name)!r}; allowed: a name')
     return metadata
 
 # %% ../../nbs/library/07_files.ipynb #b017bdd7
@@ -114,10 +121,12 @@ def check_lengths(
     where:str, # the file, for the message
 )->None:
     "A `BadInput` unless these are N episodes with 1 to T actions each."
-    if episodes.lengths.dim()!=1: raise BadInput(f'{where}: episodes of shape {tuple(episodes.lengths.shape)}; allowed: one axis, the episodes')
+    shape = tuple(episodes.lengths.shape)
+    if len(shape)!=1: raise BadInput(f'{where}: episodes of shape {shape}; allowed: one axis, the episodes')
     if not len(episodes): raise BadInput(f'{where} holds no episodes')
     low, high = (int(x) for x in episodes.lengths.aminmax())
-    if not 1<=low<=high<=episodes.horizon: raise BadInput(f'{where}: lengths from {low} to {high}; allowed: 1 to {episodes.horizon}')
+    if not 1<=low<=high<=episodes.horizon:
+        raise BadInput(f'{where}: lengths from {low} to {high}; allowed: 1 to {episodes.horizon}')
 
 def as_episodes(
     arrays:dict[str,np.ndarray], # the four of `ARRAYS`, in their types
@@ -148,14 +157,15 @@ def check_finite(
     "A `BadInput` that names episode and field of the first number that is NaN, infinite or beyond `LARGEST`."
     for name in ('observations', 'actions', 'goals'):
         x = getattr(episodes, name).flatten(1)
-        bad = torch.cat([~(block.abs()<=LARGEST).all(1) for block in x.split(1000)])  # true for NaN; in blocks, for the sake of memory
+        bad = torch.cat([~(block.abs()<=LARGEST).all(1) for block in x.split(1000)])  # true for NaN; blocks save memory
         if not bad.any(): continue
         e = int(bad.nonzero()[0])
         worst = float(x[e][~(x[e].abs()<=LARGEST)][0])
-        raise BadInput(f'{where}: {name} of episode {e} holds {worst:.3g} ({int(bad.sum())} such episodes); allowed: neither NaN nor Inf nor beyond {LARGEST:.0e}')
+        raise BadInput(f'{where}: {name} of episode {e} holds {worst:.3g} ({int(bad.sum())} such episodes); '
+            f'allowed: neither NaN nor Inf nor beyond {LARGEST:.0e}')
 
 # %% ../../nbs/library/07_files.ipynb #f5c0f01b
-LIMIT = 2**30       # bytes of the arrays of one dataset; 40,000 episodes of FetchPush take 0.24e9, of HandReach 0.68e9
+LIMIT = 2**30       # bytes of the arrays of one dataset; 40,000 episodes of HandReach take 0.68e9
 SEAL = 64           # hexadecimal digits at the end of a file
 
 def sha256_of(
@@ -187,25 +197,32 @@ def check_size(
     "A `BadInput` for more than fits in one file."
     if total>LIMIT: raise BadInput(f'{path}: {total:,} bytes of arrays; allowed: {LIMIT:,} in one file')
 
+def _write_zip(path, arrays):
+    "A zip archive of arrays whose bytes depend on nothing else."
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as z:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f'{name}.npy', date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with z.open(entry, 'w', force_zip64=True) as f:
+                np.lib.format.write_array(f, np.ascontiguousarray(array), allow_pickle=False)
+
 def save_episodes(
     path:str|Path,      # ends in .npz
     episodes:Episodes,  # (N, ...), any device
-    metadata:dict,          # what is known of the data: task, behaviour, noise, seed, ...
+    metadata:dict,      # what is known of the data: task, behaviour, noise, seed, ...
 )->dict:                # the metadata as stored, with versions and checksum
-    "Write a dataset: four arrays and a JSON metadata in one .npz, no pickle inside; same arrays and metadata, same bytes. What `load_episodes` would refuse is not written."
-    with np.errstate(over='ignore'): arrays = {n: getattr(episodes, n).cpu().numpy().astype(d, copy=False) for n, d in ARRAYS.items()}
+    "Write a dataset: four arrays and JSON metadata in one .npz without pickle; same content, same bytes."
+    with np.errstate(over='ignore'):
+        arrays = {n: getattr(episodes, n).cpu().numpy().astype(d, copy=False) for n, d in ARRAYS.items()}
     check_size(sum(x.nbytes for x in arrays.values()), path)
-    check_finite(as_episodes(arrays, str(path)), str(path))
-    metadata = dict(metadata, episodes=len(episodes), versions=metadata.get('versions') or versions(), sha256=checksum(episodes))
+    check_finite(as_episodes(arrays, str(path)), str(path))       # what `load_episodes` would refuse is not written
+    kept = metadata.get('versions') or versions()
+    metadata = dict(metadata, episodes=len(episodes), versions=kept, sha256=checksum(episodes))
     text = json.dumps(metadata, sort_keys=True).encode()
     parse_metadata(text, str(path))
     arrays['card'] = np.frombuffer(text, dtype=np.uint8)
     with replacing(path) as temporary:
-        with zipfile.ZipFile(temporary, 'w', zipfile.ZIP_DEFLATED) as z:
-            for name, array in arrays.items():
-                entry = zipfile.ZipInfo(f'{name}.npy', date_time=(1980, 1, 1, 0, 0, 0))
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                with z.open(entry, 'w', force_zip64=True) as f: np.lib.format.write_array(f, np.ascontiguousarray(array), allow_pickle=False)
+        _write_zip(temporary, arrays)
         _seal(temporary)
     return metadata
 
@@ -213,15 +230,17 @@ def save_episodes(
 SHRINK = 1032  # the most that deflate can shrink: 258 bytes become 2 bits
 
 def _small_directory(f, size, path):
-    "A `BadInput` unless a plain zip directory of a handful of entries ends the file (thousands would fill the memory), and a seal, if there is one, is right."
+    "A `BadInput` unless a plain zip directory of a few entries ends the file, and a seal, if there is one, is right."
     f.seek(max(0, size-42-SEAL))
     tail = f.read()
     for seal in (SEAL, 0):
         before, end = tail[:len(tail)-seal-22][-20:], tail[len(tail)-seal-22:][:22]
         if len(tail)<22+seal or end[:4]!=b'PK\5\6' or before[:4]==b'PK\6\7': continue
         disk, first, here, entries, length, start, comment = struct.unpack('<4HIIH', end[4:])
-        if disk or first or here!=entries or entries>16 or length>4096 or comment!=seal or start+length!=size-seal-22: continue
-        if seal and sha256_of(f, size-seal)!=tail[-seal:].decode('latin1'): raise BadInput(f'{path} does not match its checksum; collect or fetch it again')
+        if disk or first or here!=entries or entries>16 or length>4096: continue    # thousands would fill the memory
+        if comment!=seal or start+length!=size-seal-22: continue
+        if seal and sha256_of(f, size-seal)!=tail[-seal:].decode('latin1'):
+            raise BadInput(f'{path} does not match its checksum; collect or fetch it again')
         return
     raise BadInput(f'{path} is not a complete .npz file: no short zip directory at its end')
 
@@ -230,15 +249,19 @@ def _entries(z, size, path):
     "The five entries of an archive by name; nothing has been unpacked yet."
     wanted = [f'{n}.npy' for n in (*ARRAYS, 'card')]
     names = [e.filename for e in z.infolist()]
-    missing = [n.removesuffix('.npy') for n in wanted if n not in names]
+    missing = ['metadata' if n=='card.npy' else n.removesuffix('.npy') for n in wanted if n not in names]
     if missing: raise BadInput(f'{path} lacks {", ".join(missing)}; needed: {", ".join(ARRAYS)}, metadata')
-    if len(names)>len(wanted): raise BadInput(f'{path} has the entries {printable(", ".join(names))}; allowed: {", ".join(wanted)}, each once')
+    if len(names)>len(wanted): raise BadInput(
+        f'{path} has the entries {printable(", ".join(names))}; allowed: {", ".join(wanted)}, each once')
     for e in z.infolist():
-        if e.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or e.flag_bits&1: raise BadInput(f'{path}: {e.filename} is packed in an unknown way; allowed: deflate')
-        if e.compress_size>size or e.file_size>SHRINK*e.compress_size:
-            raise BadInput(f'{path}: {e.filename} claims {e.file_size:,} bytes in {e.compress_size:,} packed ones; allowed: at most {SHRINK} times as many, in a file of {size:,}')
+        if e.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or e.flag_bits&1:
+            raise BadInput(f'{path}: {e.filename} is packed in an unknown way; allowed: deflate')
+        if e.compress_size>size or e.file_size>SHRINK*e.compress_size: raise BadInput(
+            f'{path}: {e.filename} claims {e.file_size:,} bytes in {e.compress_size:,} packed ones; '
+            f'allowed: at most {SHRINK} times as many, in a file of {size:,}')
     total = sum(e.file_size for e in z.infolist())
-    if total>LIMIT+METADATA_LIMIT: raise BadInput(f'{path} claims {total:,} bytes; allowed: {LIMIT:,} of arrays and {METADATA_LIMIT:,} of metadata')
+    if total>LIMIT+METADATA_LIMIT: raise BadInput(
+        f'{path} claims {total:,} bytes; allowed: {LIMIT:,} of arrays and {METADATA_LIMIT:,} of metadata')
     return {e.filename.removesuffix('.npy'): e for e in z.infolist()}
 
 # %% ../../nbs/library/07_files.ipynb #7c5bfc21
@@ -246,14 +269,16 @@ LABEL = re.compile(r"\{'descr': (.+), 'fortran_order': (True|False), 'shape': \(
 AXES = dict(observations=3, actions=3, goals=2, lengths=1, card=1)
 
 def _label(f, name, entry, path):
-    "The shape of an entry, from its label; `f` stands at the first number then."
+    "The shape of an entry, from its label; `f` is at the first number then."
     dtype, start = np.dtype(ARRAYS.get(name, np.uint8)), f.read(10)
     text = f.read(int.from_bytes(start[8:], 'little')).decode('latin1')
     found = LABEL.fullmatch(text) if start[:8]==b'\x93NUMPY\1\0' else None
-    if not found: raise BadInput(f'{path}: {name} is labelled {printable(text)!r}; allowed: an array of plain numbers as NumPy writes it')
+    if not found: raise BadInput(
+        f'{path}: {name} is labelled {printable(text)!r}; allowed: an array of plain numbers as NumPy writes it')
     shape = tuple(int(n) for n in found[3].split(',') if n.strip())
-    if (found[1], found[2], len(shape))!=(f"'{dtype.str}'", 'False', AXES[name]):
-        raise BadInput(f'{path}: {name} is an array of {printable(found[1])} with shape {shape}, Fortran order {found[2]}; allowed: {dtype.str!r} with {AXES[name]} axes in C order')
+    if (found[1], found[2], len(shape))!=(f"'{dtype.str}'", 'False', AXES[name]): raise BadInput(
+        f'{path}: {name} is an array of {printable(found[1])} with shape {shape}, Fortran order {found[2]}; '
+        f'allowed: {dtype.str!r} with {AXES[name]} axes in C order')
     if 0 in shape: raise BadInput(f'{path} holds no episodes: {name} has shape {shape}')
     if 10+len(text)+math.prod(shape)*dtype.itemsize!=entry.file_size:
         raise BadInput(f'{path}: {name} of shape {shape} does not fit in its entry of {entry.file_size:,} bytes')
@@ -273,16 +298,20 @@ def _contents(z, name, entry, path):
 
 def _read(path):
     "The arrays of a dataset file, or one clear line."
-    if str(path).startswith('minari:') or path.suffix=='.pkl': raise BadInput(f'{path} is no .npz file; make one with: goplan convert {path} FILE.npz --task TASK')
+    if str(path).startswith('minari:') or path.suffix=='.pkl':
+        raise BadInput(f'{path} is no .npz file; make one with: goplan convert {path} FILE.npz --task TASK')
     if not path.is_file(): raise BadInput(f'no such dataset: {path}; make one with: goplan collect TASK --out {path}')
-    if not (size := path.stat().st_size): raise BadInput(f'{path} is empty; allowed: a dataset written by goplan collect')
+    size = path.stat().st_size
+    if not size: raise BadInput(f'{path} is empty; allowed: a dataset written by goplan collect')
     try:
         with open(path, 'rb') as f:
             _small_directory(f, size, path)
-            with zipfile.ZipFile(f) as z: return {n: _contents(z, n, e, path) for n, e in _entries(z, size, path).items()}
+            with zipfile.ZipFile(f) as z:
+                return {n: _contents(z, n, e, path) for n, e in _entries(z, size, path).items()}
     except BadInput: raise
     except PermissionError as e: raise BadInput(f'cannot read {path}: {e.strerror}') from None
-    except Exception as e: raise BadInput(f'{path} is not a complete .npz file of plain arrays ({type(e).__name__})') from None
+    except Exception as e:
+        raise BadInput(f'{path} is not a complete .npz file of plain arrays ({type(e).__name__})') from None
 
 # %% ../../nbs/library/07_files.ipynb #d3986600
 def check_task(
@@ -295,7 +324,8 @@ def check_task(
         got = getattr(episodes, name).shape[-1]
         if got!=want: raise BadInput(f'{where}: {name} are {got} wide; {task.name} needs {want}')
     largest, i = episodes.actions.abs().flatten(1).amax(1).max(0)
-    if largest>1.0001: raise BadInput(f'{where}: actions of episode {int(i)} reach {float(largest):.3g}; allowed: -1 to 1')
+    if largest>1.0001:
+        raise BadInput(f'{where}: actions of episode {int(i)} reach {float(largest):.3g}; allowed: -1 to 1')
 
 # %% ../../nbs/library/07_files.ipynb #27c45905
 def check_episodes(
@@ -306,7 +336,9 @@ def check_episodes(
     "A `BadInput` unless these are N episodes of the task, of 1 to T steps each, with finite numbers."
     for name, x in vars(episodes).items():
         kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
-        if not isinstance(x, Tensor) or x.is_floating_point()==(name=='lengths'): raise BadInput(f'{where}: {name} is {kind}; allowed: a tensor of {"whole" if name=="lengths" else "floating-point"} numbers, see `episodes_from`')
+        want = 'whole' if name=='lengths' else 'floating-point'
+        if not isinstance(x, Tensor) or x.is_floating_point()==(name=='lengths'): raise BadInput(
+            f'{where}: {name} is {kind}; allowed: a tensor of {want} numbers, see `episodes_from`')
     check_lengths(episodes, where)
     check_task(episodes, task, where)
     check_finite(episodes, where)
@@ -320,29 +352,40 @@ def load_episodes(
     path = Path(path)
     arrays = _read(path)
     metadata = parse_metadata(arrays.pop('card').tobytes(), str(path))
-    if task and metadata.get('task')!=task.name: raise BadInput(f'{path} holds data of {metadata.get("task", "an unnamed task")}; asked for: {task.name}')
+    if task and metadata.get('task')!=task.name:
+        raise BadInput(f'{path} holds data of {metadata.get("task", "an unnamed task")}; asked for: {task.name}')
     episodes = as_episodes(arrays, str(path))
     if task: check_task(episodes, task, str(path))
     check_finite(episodes, str(path))
-    if metadata.get('sha256')!=checksum(episodes): raise BadInput(f'{path}: the arrays do not match the checksum of the metadata; collect the data again')
+    if metadata.get('sha256')!=checksum(episodes):
+        raise BadInput(f'{path}: the arrays do not match the checksum of the metadata; collect the data again')
     return episodes, metadata
 
 # %% ../../nbs/library/07_files.ipynb #dc303954
+def _check_shapes(i, x, y, z, task):
+    "A `BadInput` unless observations x, actions y and goal z of episode i fit together and to the task."
+    if x.ndim!=2 or y.ndim!=2 or z.ndim!=1 or len(x)!=len(y)+1 or not len(y): raise BadInput(
+        f'episode {i}: observations {x.shape}, actions {y.shape}, goal {z.shape}; '
+        f'allowed: (T+1, {task.d_s}), (T, {task.d_a}), ({task.d_g},), T from 1')
+    widths = x.shape[1], y.shape[1], len(z)
+    if widths!=(task.d_s, task.d_a, task.d_g): raise BadInput(
+        f'episode {i}: observations, actions and goal are {widths[0]}, {widths[1]} and {widths[2]} wide; '
+        f'{task.name} needs {task.d_s}, {task.d_a} and {task.d_g}')
+
 def episodes_from(
     observations:Sequence, # one array per episode, (T_i+1, d_s): one row more than actions
     actions:Sequence,      # one per episode, (T_i, d_a), each number in [-1, 1]
     goals:Sequence,        # one per episode, (d_g,): what it wanted
     task:Task,             # what they belong to
 )->Episodes:               # (N, ...)
-    "Episodes of your own, of any lengths and number types; `save_episodes(path, episodes, dict(task=task.name))` makes a dataset of them."
+    "Episodes of your own, of any lengths and number types; `save_episodes` makes a dataset of them."
     o, a, g = ([np.asarray(x, dtype=np.float32) for x in part] for part in (observations, actions, goals))
-    if not len(o)==len(a)==len(g)>0: raise BadInput(f'{len(o)} arrays of observations, {len(a)} of actions, {len(g)} goals; allowed: as many of each, at least one')
-    for i, (x, y, z) in enumerate(zip(o, a, g)):
-        if x.ndim!=2 or y.ndim!=2 or z.ndim!=1 or len(x)!=len(y)+1 or not len(y): raise BadInput(f'episode {i}: observations {x.shape}, actions {y.shape}, goal {z.shape}; allowed: (T+1, {task.d_s}), (T, {task.d_a}), ({task.d_g},), T from 1')
-        if (x.shape[1], y.shape[1], len(z))!=(task.d_s, task.d_a, task.d_g): raise BadInput(f'episode {i}: observations, actions and goal are {x.shape[1]}, {y.shape[1]} and {len(z)} wide; {task.name} needs {task.d_s}, {task.d_a} and {task.d_g}')
-    T = max(map(len, a))
-    episodes = as_episodes(dict(observations=padded(o, T+1), actions=padded(a, T), goals=np.stack(g), lengths=np.array([len(y) for y in a], np.int32)), 'own episodes')
+    if not len(o)==len(a)==len(g)>0: raise BadInput(f'{len(o)} arrays of observations, {len(a)} of actions, '
+        f'{len(g)} goals; allowed: as many of each, at least one')
+    for i, (x, y, z) in enumerate(zip(o, a, g)): _check_shapes(i, x, y, z, task)
+    T, lengths = max(map(len, a)), np.array([len(y) for y in a], np.int32)
+    arrays = dict(observations=padded(o, T+1), actions=padded(a, T), goals=np.stack(g), lengths=lengths)
+    episodes = as_episodes(arrays, 'own episodes')
     check_task(episodes, task, 'own episodes')
     check_finite(episodes, 'own episodes')
     return episodes
-

@@ -38,8 +38,8 @@ from .report import bench_table, bench_text, read_results, write_bench_report
 from ..envs.tasks import GROUPS, get_task, last_reward, returns, task_names
 from .toy import FAMILIES, FORKS, SHARES, Fork, claims, draw_panel, draw_samples
 from .toy import even_states, fig2_rows, samples
-from .train import METHODS, commit, config_dict, differing, evaluate, load_agent, load_plugins
-from .train import make_agent, method_class, preset, train_run
+from .train import METHODS, commit, config_dict, differing, evaluate, load_agent
+from .train import load_plugins, make_agent, method_class, preset, train_run
 
 # %% ../../nbs/library/19_bench.ipynb #9c925c1d
 def _check_about(metadata, about):
@@ -267,9 +267,9 @@ def run_experiment(
     agent = make_agent(description, device)
     run = dict(description, data=dict(description['data'], episodes=len(data)), versions=versions(), commit=commit())
     every = min(500, max(1, agent.updates//10))
-    train_run(folder, run, data, device, evaluate_every=every*max(1, agent.updates//(5*every)),
-        episodes=description.get('curve_episodes', 25), checkpoint_every=every, log_every=every,
-        quiet=True, lengthen=False)
+    rarely, episodes = every*max(1, agent.updates//(5*every)), description.get('curve_episodes', 25)
+    train_run(folder, run, data, device, evaluate_every=rarely, episodes=episodes,
+        checkpoint_every=every, log_every=every, quiet=True, lengthen=False)
     curves = pd.read_csv(folder/'metrics.csv', usecols=['seed', 'step', 'metric', 'value'])
     parts = [curves[curves.metric.str.startswith('return/')]]
     for actor in description['actors']:

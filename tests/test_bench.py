@@ -25,15 +25,17 @@ def tiny(method, **changes):
     else: c = replace(c, hidden=16, updates=60)
     return replace(c, batch_size=32, **changes)
 
-def runs(data, seeds=(0, 1), methods=('bc', 'gcsl', 'goplan')):
-    actors = dict(goplan=('pretrained', 'policy', 'planner'))
-    return [Experiment('table1', m, 'PointRooms', data.stem, data, 'laptop', tiny(m), seeds, actors.get(m, ('policy',)), (('PointRooms', 0.), ('PointRooms', .5)), 3) for m in methods]
+def some(data, seeds=(0, 1), methods=('bc', 'gcsl', 'goplan')):
+    "Experiments of a few seconds, one per method."
+    actors, eval_tasks = dict(goplan=('pretrained', 'policy', 'planner')), (('PointRooms', 0.), ('PointRooms', .5))
+    return [Experiment('table1', m, 'PointRooms', data.stem, data, 'laptop', tiny(m), seeds, actors.get(m, ('policy',)),
+        eval_tasks, 3) for m in methods]
 
 SCRIPT = '''import sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
-from test_bench import cells, run_cells
-print(run_cells(Path({out!r}), cells(Path({data!r}))[::-1], workers=1))
+from test_bench import run_experiments, some
+print(run_experiments(Path({out!r}), some(Path({data!r}))[::-1], workers=1))
 '''
 
 @pytest.fixture(scope='session')
@@ -46,11 +48,11 @@ def data(tmp_path_factory):
 def whole(data, tmp_path_factory):
     "An undisturbed run on two workers."
     out = tmp_path_factory.mktemp('bench')/'whole'
-    assert run_experiments(out, runs(data), workers=2)==[]
+    assert run_experiments(out, some(data), workers=2)==[]
     return out
 
 def values(out):
-    "The cells as text, but for the commit, which may change while a long benchmark runs."
+    "The results as text, but for the commit, which may change while a long benchmark runs."
     return {p.name: pd.read_csv(p, dtype=str).drop(columns='commit').to_csv() for p in sorted(Path(out).glob('experiments/*.csv'))}
 
 def wait_for(condition, process, seconds=300):
@@ -66,7 +68,7 @@ def test_killed_three_times_gives_the_same_bytes_as_undisturbed_also_in_another_
         start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     moments = (lambda: list(out.glob('work/*goplan*/checkpoint.safetensors')),               # in the middle of a training
                lambda: list(out.glob('work/*goplan*/pretrained.safetensors')),               # before the evaluation
-               lambda: list(out.glob('experiments/*goplan*.csv')) and list(out.glob('work/*gcsl*')))  # between two cells
+               lambda: list(out.glob('experiments/*goplan*.csv')) and list(out.glob('work/*gcsl*')))  # between two experiments
     for moment in moments:
         process = start()
         wait_for(moment, process)
@@ -81,7 +83,7 @@ def test_killed_three_times_gives_the_same_bytes_as_undisturbed_also_in_another_
     assert {p: p.stat().st_mtime_ns for p in written}==written                                # nothing finished was computed again
     assert not list(out.glob('work/*'))                                                      # weights are gone
 
-def test_workers_end_with_the_one_who_started_them(data, tmp_path):
+def test_workers_end_with_the_process_that_started_them(data, tmp_path):
     out = tmp_path/'orphan'
     process = subprocess.Popen([sys.executable, '-c', SCRIPT.format(here=str(Path(__file__).parent), out=str(out), data=str(data))], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_for(lambda: list(out.glob('work/*/lock')), process)
@@ -103,17 +105,21 @@ def test_rows_say_what_they_are(whole):
     metadata = next(iter(metadata_of.values()))
     assert len(metadata['experiment']['data']['sha256'])==64 and metadata['versions']['torch'] and metadata['data']['return_mean']>0
 
-def test_planners_and_world_look_at_one_agent_in_many_ways(data, tmp_path, capsys, monkeypatch):
-    "The commands, not only their cells: a table is printed, the numbers of each planner stand in the description."
-    monkeypatch.setattr(bench, 'PLANS', {'long': PlanConfig(candidates=3, copies=2, lookahead=2), 'one-step': PlanConfig(candidates=2, copies=1, lookahead=0, bootstrap=True), 'free': PlanConfig(candidates=2, copies=1, lookahead=1, bootstrap=True)})
-    how = ['--tasks', 'PointRooms', '--data', str(data), '--seeds', '0', '--updates', '20', '--batch-size', '16', '--episodes', '1', '--workers', '1', '--out', str(tmp_path)]
-    assert main(['bench', 'planners', *how])==0 and main(['bench', 'eval_task', *how])==0
+def test_planners_and_attribution_evaluate_one_agent_in_many_ways(data, tmp_path, capsys, monkeypatch):
+    "The commands, not only their experiments: they print a table and describe the settings of each planner."
+    short = PlanConfig(candidates=2, copies=1, lookahead=1, bootstrap=True)
+    plans = {'long': PlanConfig(candidates=3, copies=2, lookahead=2), 'one-step': replace(short, lookahead=0), 'free': short}
+    monkeypatch.setattr(bench, 'PLANS', plans)
+    how = ['--tasks', 'PointRooms', '--data', str(data), '--seeds', '0', '--updates', '20', '--batch-size', '16',
+        '--episodes', '1', '--workers', '1', '--out', str(tmp_path)]
+    assert main(['bench', 'planners', *how])==0 and main(['bench', 'attribution', *how])==0
     said = capsys.readouterr().out
     assert 'GOPlan2, one-step plus' in said and 'GOPlan2, true environment plus' in said
     rows, metadata_of, _ = read_results(tmp_path)
-    assert set(rows[rows.bench=='eval_task'].actor.dropna()) >= {'policy', 'planner', 'planner:free', 'eval_task'}
-    planned = next(c for c in metadata_of.values() if c['bench']=='planners')['experiment']['plans']
-    assert planned['one-step']['lookahead']==0 and planned['long']['candidates']==3 and set(planned)=={a.removeprefix('planner:') for a in rows.actor.unique() if ':' in str(a)}
+    assert set(rows[rows.bench=='attribution'].actor.dropna()) >= {'policy', 'planner', 'planner:free', 'simulator'}
+    planned = next(m for m in metadata_of.values() if m['bench']=='planners')['experiment']['plans']
+    assert planned['one-step']['lookahead']==0 and planned['long']['candidates']==3
+    assert set(planned)=={a.removeprefix('planner:') for a in rows.actor.unique() if ':' in str(a)}
 
 def test_a_margin_that_training_did_not_need_is_measured_before_it_is_planned_with(data, tmp_path, monkeypatch):
     plans = {n: PlanConfig(candidates=2, copies=1, lookahead=1, bootstrap=True, margin=m) for n, m in (('free', 0.), ('careful', 2.))}
@@ -121,12 +127,12 @@ def test_a_margin_that_training_did_not_need_is_measured_before_it_is_planned_wi
     seen, measure = [], GOPlan.measure
     monkeypatch.setattr(GOPlan, 'measure', lambda self, data, n=2048: seen.append(self.config.plan) or measure(self, data, n))
     episodes, _ = load_episodes(data, get_task('PointRooms'))
-    experiment = replace(runs(data, (0,), ('goplan',))[0], actors=('policy', 'planner:free', 'planner:careful'), config=tiny('goplan', pretrain_updates=10, iterations=0))
-    text = bench.run_experiment(experiment.job(checksum(episodes)), tmp_path/'run', episodes)
+    experiment = replace(some(data, (0,), ('goplan',))[0], actors=('policy', 'planner:free', 'planner:careful'), config=tiny('goplan', pretrain_updates=10, iterations=0))
+    text = bench.run_experiment(experiment.description(checksum(episodes)), tmp_path/'run', episodes)
     assert seen==[plans['careful']] and 'planner:careful' in text
 
-def test_a_failing_cell_is_recorded_and_stops_nobody(data, tmp_path, capsys):
-    good = runs(data, methods=('bc',))[0]
+def test_a_failing_experiment_is_recorded_and_the_others_go_on(data, tmp_path, capsys):
+    good = some(data, methods=('bc',))[0]
     bad = replace(good, method='gcsl', config=tiny('gcsl'), eval_tasks=(('PointRooms', 'much'),))     # no number: found out in the worker
     assert run_experiments(tmp_path, [bad, good], workers=2)==[bad.name]
     assert 'Traceback' in (tmp_path/'failed'/f'{bad.name}.txt').read_text() and list(values(tmp_path))==[f'{good.name}.csv']
@@ -135,7 +141,7 @@ def test_a_failing_cell_is_recorded_and_stops_nobody(data, tmp_path, capsys):
 
 @pytest.mark.parametrize('times, failed', [(1, False), (2, True)])
 def test_a_worker_killed_by_the_system_is_started_once_more(times, failed, data, whole, tmp_path, monkeypatch):
-    start, one = bench._start, runs(data, methods=('bc',))
+    start, one = bench._start, some(data, methods=('bc',))
     def deadly(job, device):
         start(job, device)
         if job.tries<=times: job.process.kill()
@@ -146,7 +152,7 @@ def test_a_worker_killed_by_the_system_is_started_once_more(times, failed, data,
 
 def test_what_differs_is_named_and_nothing_is_touched(data, whole):
     from goplan_nb.core import BadInput
-    before, one = values(whole), runs(data)[:1]
+    before, one = values(whole), some(data)[:1]
     for changed, word in ((replace(one[0], config=tiny('bc', lr=1e-2)), 'config.lr: 0.0005 -> 0.01'), (replace(one[0], episodes=4), 'episodes: 3 -> 4'),
                           (replace(one[0], seeds=(1, 2)), 'holds seed(s) 1')):
         with pytest.raises(BadInput, match=word.replace('(', r'\(').replace(')', r'\)')): run_experiments(whole, [changed])
@@ -177,12 +183,12 @@ def test_damaged_results_are_named(whole, tmp_path, capsys):
 
 @pytest.mark.skipif(find_spec('ray') is None, reason='ray is an extra')
 def test_ray_gives_the_same_numbers(data, whole, tmp_path):
-    one = runs(data, methods=('bc',))
+    one = some(data, methods=('bc',))
     assert run_experiments(tmp_path, one, engine='ray')==[]
     assert values(tmp_path).items()<=values(whole).items()
 
 @pytest.mark.skipif(find_spec('ray') is None, reason='ray is an extra')
-def test_ray_loses_a_node_and_no_cell(data, whole, tmp_path, monkeypatch):
+def test_ray_loses_a_node_and_no_experiment(data, whole, tmp_path, monkeypatch):
     for name, value in dict(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER='0', RAY_AUTH_MODE='disabled').items(): monkeypatch.setenv(name, value)
     import ray
     from ray.cluster_utils import Cluster
@@ -197,9 +203,9 @@ def test_ray_loses_a_node_and_no_cell(data, whole, tmp_path, monkeypatch):
     killer = Thread(target=kill, daemon=True)
     try:
         killer.start()
-        assert run_experiments(tmp_path, runs(data), engine='ray')==[]
+        assert run_experiments(tmp_path, some(data), engine='ray')==[]
         killer.join(30)
-        assert done_then[0]<len(runs(data)) and not second.any_processes_alive()
+        assert done_then[0]<len(some(data)) and not second.any_processes_alive()
         until = time.time()+120                                                # the cluster believes in a dead node only after some missed answers
         while sum(n['Alive'] for n in ray.nodes())>1 and time.time()<until: time.sleep(1)
         assert sum(n['Alive'] for n in ray.nodes())==1
@@ -208,7 +214,7 @@ def test_ray_loses_a_node_and_no_cell(data, whole, tmp_path, monkeypatch):
         ray.shutdown()
         cluster.shutdown()
 
-def test_whatever_is_refused_before_a_restart_throws_nothing_away(capsys, data, tmp_path):
+def test_a_refused_restart_throws_nothing_away(capsys, data, tmp_path):
     out = tmp_path/'out'
     ask = ['bench', 'walls', '--tasks', 'PointRooms', '--methods', 'bc', '--updates', '4', '--episodes', '1', '--batch-size', '8', '--workers', '1', '--out', out]
     assert main([*map(str, ask), '--seeds', '0', '--data', str(data)])==0
@@ -237,3 +243,37 @@ def test_two_processes_share_a_folder(data, whole, tmp_path):
     said = [p.communicate(timeout=600) for p in both]
     assert [(p.returncode, out.strip()) for p, (out, _) in zip(both, said)]==[(0, '[]')]*2, said
     assert values(tmp_path/'out')==values(whole) and not list((tmp_path/'out').glob('failed/*'))
+
+RESULTS = Path(bench.__file__).parent.parent.parent/'data'/'results'
+
+@pytest.mark.parametrize('folder', bench.FOLDERS)
+def test_results_of_older_versions_are_found_and_nothing_is_trained(folder, tmp_path, capsys, monkeypatch):
+    "Former folder, file names, fields and columns; the report reads them as well."
+    out = tmp_path/'table1'
+    for path in (RESULTS/'table1'/'experiments').glob('table1_goplan_PointRooms_*_ours_*'):
+        (out/folder).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, out/folder)
+    before = {p.name: p.read_bytes() for p in (out/folder).iterdir()}
+    assert all('_ours_' in n for n in before) and len(before)>=2
+    monkeypatch.setattr(bench, '_start', lambda *x: pytest.fail('a training was started'))
+    seeds = 0, 1, 2
+    ask = ['bench', 'table1', '--preset', 'plus', '--tasks', 'PointRooms', '--methods', 'goplan', '--out', str(out)]
+    assert main([*ask, '--seeds', *map(str, seeds)])==0
+    said = capsys.readouterr().out
+    assert 'GOPlan2 plus' in said and (out/'report.html').exists()
+    assert {p.name: p.read_bytes() for p in (out/folder).iterdir()}==before and not list(out.glob('work/*'))
+    refused(capsys, [*ask, '--seeds', *seeds, '--episodes', '7'], 'episodes: 100 -> 7')
+    refused(capsys, [*ask, '--seeds', 2, 99], 'holds seed(s) 2')
+    rows, metadata_of, _ = read_results(out)
+    assert set(rows.preset)=={'plus'} and {m['experiment']['preset'] for m in metadata_of.values()}=={'plus'}
+
+def test_restart_throws_away_what_an_older_version_wrote(data, whole, tmp_path):
+    "Under the former name, too: else the report would count it twice."
+    one, = some(data, methods=('bc',))
+    old = tmp_path/'cells'/f'{one.name.replace("table1", "ours")}'
+    shutil.copytree(whole/'experiments', old.parent)
+    for ending in ('.csv', '.json'): (old.parent/f'{one.name}{ending}').rename(f'{old}{ending}')
+    new = replace(one, bench='plus')
+    assert run_experiments(tmp_path, [new], workers=1)==[] and not (tmp_path/'experiments').exists()
+    assert run_experiments(tmp_path, [new], workers=1, restart=True)==[]
+    assert not Path(f'{old}.csv').exists() and list(values(tmp_path))==[f'{new.name}.csv']

@@ -8,9 +8,9 @@ from goplan_nb.lab.cli import main
 from goplan_nb.lab.train import load_agent
 
 def test_speed_writes_the_columns_and_judges_a_slow_figure(tmp_path, capsys, monkeypatch):
-    slow = speed.Work(lambda: 1e-9, speed.Needs(0.))   # next to nothing gets done
+    slow = speed.Work(lambda: 1e-9, speed.Flops(0.))   # next to nothing gets done
     monkeypatch.setattr(speed, 'sample_work', lambda device: slow)
-    monkeypatch.setattr(speed, 'act_work', lambda device: speed.Work(lambda: 1e9, speed.Needs(0.)))
+    monkeypatch.setattr(speed, 'act_work', lambda device: speed.Work(lambda: 1e9, speed.Flops(0.)))
     assert main(['speed', '--device', 'cpu', '--out', str(tmp_path), '--repeats', '2', '--seconds', '.01', '--only', 'sample', 'act'])==0
     lines = capsys.readouterr().out.splitlines()
     verdicts = {l.split()[0]: l.split()[-1] for l in lines if l.startswith(('sample', 'act'))}

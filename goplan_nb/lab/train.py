@@ -350,8 +350,8 @@ def describe(
 
 # %% ../../nbs/library/14_train.ipynb #7fcddb0d
 # what a run and its demo leave
-LEFT = ('checkpoint.safetensors', 'pretrained.safetensors', 'metrics.csv', 'returns.csv', 'bars.png', 'fan.png',
-    'rollout.gif', 'films.json', 'report.html', 'config.json')
+LEFT = ('checkpoint.safetensors', 'pretrained.safetensors', 'metrics.csv', 'returns.csv', 'fan.png',
+    'rollout.gif', 'report.html', 'config.json')
 
 def _clear(folder, restart):
     "Throw away what a run left, if asked; refuse what no run has written."

@@ -10,7 +10,7 @@ __all__ = ['TYRO', 'NEXT', 'COMMANDS', 'progress', 'check_writable', 'Tasks', 'C
 # %% ../../nbs/library/21_cli.ipynb #f0834a36
 import contextlib, io, json, os, re, sys, tempfile
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass, make_dataclass, replace
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, make_dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,7 @@ from ..core import BadInput, nearest, pick_device
 from ..data.files import check_task, checksum, load_episodes, printable, replacing
 from ..data.formats import load_any, place_kind, save_any
 from ..data.collection import add_row, collect_file, dataset_row, read_table
-from .usage import SAYS, answered, usage
+from .usage import answered
 from ..envs.tasks import get_task, in_region, returns, task_names, variant_names
 from .train import (METHODS, RunSettings, check_seeds, config_dict, describe, evaluate, flatten,
     load_agent,

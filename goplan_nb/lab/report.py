@@ -25,7 +25,7 @@ from goplan_nb.lab.plots import (COLOURS, draw_curves, draw_fan, draw_goal, draw
     save_gif)
 from .statistics import improvement, interval, iqm, lead, profile, regret, stratified
 from ..envs.tasks import TEST_SEED, last_reward, returns, task_names
-from .train import config_dict, config_from, flatten, preset, presets_of, read_run, sources
+from .train import config_dict, config_from, flatten, presets_of, read_run, sources
 
 # %% ../../nbs/library/18_report.ipynb #b81dd6cc
 NAMES = dict(bc='BC', gcsl='GCSL', wgcsl='WGCSL', geaw='GEAW', goat='GOAT', am='AM', crl='CRL', td3bc='g-TD3-BC',

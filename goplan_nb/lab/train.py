@@ -11,7 +11,6 @@ __all__ = ['METHODS', 'FIXED', 'KINDS', 'LEFT', 'COLUMNS', 'method_class', 'load
 # %% ../../nbs/library/14_train.ipynb #1296d5da
 import csv, hashlib, json, os, subprocess, sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import partial
 from importlib import import_module
@@ -25,7 +24,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors, save as save_tensors
 from torch import Tensor
 from tqdm.auto import tqdm
-from ..core import Agent, BadInput, Episodes, Rngs, Task, nearest, pick_device
+from ..core import Agent, BadInput, Episodes, Task, nearest, pick_device
 from ..legacy import VALUES, upgraded
 from ..data.files import check_episodes, checksum, lock_folder, replacing, versions
 from ..envs.tasks import TEST_SEED, get_task, last_reward, noisy, register_tasks, returns, rollout

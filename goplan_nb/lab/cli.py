@@ -399,7 +399,9 @@ class Demo:
         from goplan_nb.lab.report import budget_text, differences, differences_text, table, table_text, write_report
         print(f'\n{self.task}, {len(self.seeds)} seed(s), {self.episodes} test episodes each\n')
         print(f'{table_text(table(rows))}\n')
-        print(f'{differences_text(differences(rows))}\n\n{budget_text(read_run(self.out))}\n')
+        print(f'{differences_text(differences(rows))}\n')
+        if len(self.seeds)==1: print('One seed: the intervals cover the test episodes only.')
+        print(f'{budget_text(read_run(self.out))}\n')
         print(f'report: {write_report(self.out)}')
         for what, where in NEXT: print(f'{what+":":<20} {where}')
 

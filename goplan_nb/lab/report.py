@@ -172,7 +172,7 @@ def differences_text(
     lines = [f'{r.what:<36} {r.difference:+10.2f}  [{r.low:+6.2f}, {r.high:+6.2f}]{sure(r)}' for _, r in t.iterrows()]
     return '\n'.join([head, '-'*len(head), *lines])
 
-# %% ../../nbs/library/18_report.ipynb #b5f26575
+# %% ../../nbs/library/18_report.ipynb #2ddb320b
 BARS = dict(data=COLOURS['data'], pretrained='#F2B48A', policy=COLOURS['goplan'],
     planner=COLOURS['planner'])  # the pretrained policy is a light GOPlan
 
@@ -189,7 +189,7 @@ def bars_figure(
     if known.any(): ax.plot(t.paper[known], at[known], 'D', color=COLOURS['paper'], ms=5, label='published')
     for y, r, high in zip(at, t['return'], t.high): ax.text(high+.8, y, f'{r:.1f}', va='center', fontsize=9)
     ax.set(yticks=at, yticklabels=t.acts, xlim=(0, 54), xlabel='steps at the goal, of 50')
-    if known.any(): ax.legend(frameon=False, fontsize=8, loc='lower right')
+    if known.any(): ax.legend(frameon=False, fontsize=8, loc='lower right', bbox_to_anchor=(1, .98))
     return fig
 
 # %% ../../nbs/library/18_report.ipynb #515a688b
@@ -269,7 +269,7 @@ def fan_figure(
     return fig
 
 # %% ../../nbs/library/18_report.ipynb #e0ac75b6
-# the six cases of reanalysis: greens are stored, oranges are not, the rest is cut
+# one colour for each of the six cases of reanalysis
 CASES = {'case/a-1': '#009E73', 'case/a-2': '#7FCDB8', 'case/a-3': '#D55E00', 'case/b-1': '#0072B2',
     'case/b-2': '#56B4E9', 'case/b-3': '#F2B48A'}
 

@@ -17,6 +17,7 @@ from itertools import takewhile
 from pathlib import Path
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.figure import Figure
 from .. import legacy
 from ..core import Agent, BadInput, Episodes, Task
@@ -172,7 +173,7 @@ def differences_text(
     lines = [f'{r.what:<36} {r.difference:+10.2f}  [{r.low:+6.2f}, {r.high:+6.2f}]{sure(r)}' for _, r in t.iterrows()]
     return '\n'.join([head, '-'*len(head), *lines])
 
-# %% ../../nbs/library/18_report.ipynb #2ddb320b
+# %% ../../nbs/library/18_report.ipynb #fba1f415
 BARS = dict(data=COLOURS['data'], pretrained='#F2B48A', policy=COLOURS['goplan'],
     planner=COLOURS['planner'])  # the pretrained policy is a light GOPlan
 
@@ -187,8 +188,8 @@ def bars_figure(
     ax.errorbar(t['return'], at, xerr=[t['return']-t.low, t.high-t['return']], fmt='none', ecolor='k', capsize=3)
     known = t.paper.notna().to_numpy()
     if known.any(): ax.plot(t.paper[known], at[known], 'D', color=COLOURS['paper'], ms=5, label='published')
-    for y, r, high in zip(at, t['return'], t.high): ax.text(high+.8, y, f'{r:.1f}', va='center', fontsize=9)
-    ax.set(yticks=at, yticklabels=t.acts, xlim=(0, 54), xlabel='steps at the goal, of 50')
+    for y, r in zip(at, t['return']): ax.text(56, y, f'{r:.1f}', va='center', ha='right', fontsize=9)
+    ax.set(yticks=at, yticklabels=t.acts, xlim=(0, 56), xlabel='steps at the goal, of 50')
     if known.any(): ax.legend(frameon=False, fontsize=8, loc='lower right', bbox_to_anchor=(1, .98))
     return fig
 
@@ -241,14 +242,21 @@ def compare_film(
     return next((note for _, note in shots.values() if note), '')
 
 # %% ../../nbs/library/18_report.ipynb #71f0b343
+def _moving(task, episodes, which, ahead):
+    "The first step after which the achieved goal moves, within `ahead` steps, half as far as it ever does."
+    path = task.achieved_goal(episodes.observations[0, which])
+    far = (path[:, ahead:]-path[:, :-ahead]).norm(dim=-1)
+    return (far>=far.amax(-1, keepdim=True)/2).float().argmax(-1).tolist()
+
 def fan_figure(
     agent:Agent,       # one that plans
-    episodes:Episodes, # (S, n, ...): the initial states are taken from here
+    episodes:Episodes, # (S, n, ...): the states are taken from here
     which:Sequence[int]=(0, 1), # episodes to show
 )->Figure:
-    "The planner's imagined trajectories at the start of some episodes, coloured by the return of their first action."
+    "The planner's imagined trajectories in some episodes, when the achieved goal begins to move, coloured by return."
     task, record, which = agent.task, [], [i for i in which if i<len(episodes)]
-    s = episodes.observations[:, which, 0].to(agent.device, agent.dtype)
+    at = _moving(task, episodes, which, agent.config.plan.lookahead+1)
+    s = torch.stack([episodes.observations[:, i, t] for i, t in zip(which, at)], 1).to(agent.device, agent.dtype)
     g = episodes.goals[:, which].to(agent.device, agent.dtype)
     plan = agent.plan(s, g, agent.fresh_rngs(), record=record)
     fig, axs = new_figure(len(which), width=4.4, height=3.4, squeeze=False)
@@ -259,13 +267,13 @@ def fan_figure(
         draw_goal(ax, goal, task.tolerance)
         if len(axes)==1: ax.set(xlabel='imagined steps', ylabel='achieved goal')
         else:   # a square window around both
-            middle, half = (start+goal)/2, max(float((start-goal).abs().max())/2, task.tolerance)*1.5
+            middle, half = (start+goal)/2, float((start-goal).abs().max())/2+1.3*task.tolerance
             limits = [(float(m)-half, float(m)+half) for m in middle]
             ax.set(xlim=limits[0], ylim=limits[1], aspect='equal', xlabel='x', ylabel='y')
         best = plan.returns[0, k].max()
-        says = (f'the best imagined trajectory is worth {best:.2f} of 1' if agent.config.plan.bootstrap
+        says = (f'best worth {best:.2f} of 1' if agent.config.plan.bootstrap
             else f'up to {best:.0f} of {len(record)} steps at the goal')
-        ax.set_title(f'test episode {which[k]}: {says}', fontsize=8)
+        ax.set_title(f'test episode {which[k]}, step {at[k]}: {says}', fontsize=8)
     return fig
 
 # %% ../../nbs/library/18_report.ipynb #e0ac75b6
@@ -388,7 +396,7 @@ def settings_table(
         for k in a if a[k]!=b[k]]
     return pd.DataFrame(out, columns=['option', 'value', 'usual', 'meaning'])
 
-# %% ../../nbs/library/18_report.ipynb #0176f696
+# %% ../../nbs/library/18_report.ipynb #a7c8622f
 def _settings_html(run):
     "What differs from the preset, and everything else folded."
     try: t = settings_table(run)
@@ -441,8 +449,8 @@ def write_report(
             drawn = _picture(lambda: curves_figure(metrics), 'Mean over the seeds and their range.')
             parts += ['<h2>Learning</h2>', drawn]
     if (folder/'fan.png').exists():
-        caption = ('Imagined trajectories at the start of two test episodes, coloured by the return of their first '
-            'action; the star is the goal.')
+        caption = ('Imagined trajectories in two test episodes, coloured by the return of their first action; '
+            'the star is the goal.')
         parts += ['<h2>The planner looks ahead</h2>', _figure((folder/'fan.png').read_bytes(), 'png', caption)]
     return _write_page(folder/'report.html', parts+_settings_html(run))
 

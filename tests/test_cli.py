@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np, pandas as pd, pytest, torch
 from safetensors.torch import load_file
 from conftest import refused
-from goplan_nb.lab.cli import main
+from goplan_nb.lab.cli import COMMANDS, main
+from goplan_nb.lab.usage import SAYS
 from goplan_nb.lab.train import METHODS, load_checkpoint, save_checkpoint
 
 SAMPLES = Path(__file__).parent.parent/'data'/'samples'
@@ -38,7 +39,24 @@ def rewrite(src, dst, **changes):
 def test_help_names_every_command(capsys):
     assert main(['--help'])==0
     said = capsys.readouterr().out
-    for name in ('tasks', 'collect', 'info', 'convert', 'train', 'evaluate', 'report', 'demo'): assert name in said
+    for name in COMMANDS: assert name in said
+
+def test_help_and_version_come_without_pytorch():
+    "Help, no arguments and the version are answered at once; so is `import goplan_nb`."
+    for args, code in ((['--help'], 0), ([], 2), (['--version'], 0)):
+        begin = time.time()
+        done = subprocess.run(GOPLAN+args, capture_output=True, text=True)
+        assert done.returncode==code and time.time()-begin<1.5 and 'goplan' in done.stdout and not done.stderr
+    code = 'import sys, goplan_nb; from goplan_nb.__main__ import main; sys.argv = ["goplan", "--help"]; main(); print([m for m in ("torch", "matplotlib", "tyro") if m in sys.modules])'
+    assert subprocess.run([sys.executable, '-c', code], capture_output=True, text=True).stdout.splitlines()[-1]=='[]'
+
+def test_the_front_door_says_what_the_commands_say():
+    assert {n: c.__doc__ for n, c in COMMANDS.items()}==SAYS
+
+def test_an_old_preset_and_an_old_option_are_told_their_new_names(capsys, data, tmp_path):
+    refused(capsys, train_args(data, tmp_path/'x', '--preset', 'ours'), "'ours' is called 'plus' now")
+    refused(capsys, train_args(data, tmp_path/'x', '--shaken', '3'), '--shaken is called --n-perturbed now')
+    assert not (tmp_path/'x').exists()
 
 def test_help_of_train_explains_fields_with_source(capsys):
     with pytest.raises(SystemExit) as e: main(['train', 'goplan', 'PointReach', '--help'])
@@ -50,7 +68,7 @@ def test_collect_gives_the_same_bytes_whatever_the_workers(tmp_path):
     for w in (1, 2): assert main(['collect', 'FetchReach', '--episodes', '5', '--workers', str(w), '--out', str(tmp_path/f'{w}.npz')])==0
     assert (tmp_path/'1.npz').read_bytes()==(tmp_path/'2.npz').read_bytes()
 
-def test_info_shows_the_card(data, capsys):
+def test_info_shows_the_metadata(data, capsys):
     assert main(['info', str(data)])==0
     said = capsys.readouterr().out
     for w in ('PointReach', 'sha256', 'mujoco', '(40, 51, 2)', 'mean return'): assert w in said
@@ -83,17 +101,43 @@ def test_imitation_trains_and_evaluates(data, tmp_path, capsys, method):
     assert main(['evaluate', str(tmp_path/'r'), '--episodes', '3', '--json'])==0
 
 def test_demo_makes_everything(data, tmp_path, capsys):
-    assert main(['demo', '--task', 'PointReach', '--data', str(data), '--out', str(tmp_path/'d'), '--updates', '90', '--episodes', '3'])==0
-    assert {'report.html', 'metrics.csv', 'returns.csv', 'config.json', 'rollout.gif', 'fan.png', 'checkpoint.safetensors'} <= {p.name for p in (tmp_path/'d').iterdir()}
+    out = tmp_path/'d'
+    assert main(['demo', 'PointReach', '--data', str(data), '--out', str(out), '--updates', '90', '--episodes', '3'])==0
+    assert {'report.html', 'metrics.csv', 'returns.csv', 'config.json', 'rollout.gif', 'fan.png', 'checkpoint.safetensors', 'pretrained.safetensors'} <= {p.name for p in out.iterdir()}
     said = capsys.readouterr().out
-    for w in ('behaviour data', 'policy, pretrained', 'policy, fine-tuned', 'planner (GOPlan2)', '46.09', 'report:'): assert w in said
-    actors = pd.read_csv(tmp_path/'d'/'returns.csv')
+    for w in ('behaviour data', 'policy, pretrained', 'policy, fine-tuned', 'planner (GOPlan2)', '46.09', 'policy before fine-tuning - data', 'planning: planner - policy',
+        '500,000 updates', 'GOPlan+ here: 90 updates', 'report:', 'nbs/tour.ipynb', 'goplan bench'): assert w in said, w
+    actors = pd.read_csv(out/'returns.csv')
     assert set(actors.actor)=={'data', 'pretrained', 'policy', 'planner'} and (actors[actors.actor=='policy'].metric=='return').sum()==3
+    page = (out/'report.html').read_text()
+    assert page.index('data:image/gif')<page.index('<table>')<page.index('Settings')<page.index('<details>') and json.loads((out/'config.json').read_text())['preset']=='plus'
+
+def test_demo_goes_on_where_it_stopped_and_takes_the_old_spelling(data, tmp_path, capsys):
+    args = ['demo', '--task', 'PointReach', '--preset', 'laptop', '--data', str(data), '--out', str(tmp_path/'d'), '--updates', '90', '--episodes', '2']
+    assert main(args)==0
+    before = (tmp_path/'d'/'checkpoint.safetensors').read_bytes()
+    assert main(args)==0 and (tmp_path/'d'/'checkpoint.safetensors').read_bytes()==before
+    refused(capsys, [*args, '--preset', 'plus'], 'allowed is one')
+    refused(capsys, [a if a!='laptop' else 'plus' for a in args], 'differs in', 'preset: laptop -> plus')
+
+def test_demo_records_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(['demo', 'PointRooms', '--record', '30', '--updates', '60', '--episodes', '2'])==0
+    assert (tmp_path/'data'/'PointRooms.npz').exists() and (tmp_path/'runs'/'demo'/'report.html').exists()
+
+def test_a_failing_picture_does_not_end_the_job(data, tmp_path, monkeypatch, capsys):
+    import goplan_nb.lab.report as report
+    def broken(*args, **kwargs): raise RuntimeError('no GL')
+    for name in ('compare_film', 'fan_figure', 'bars_figure', 'curves_figure'): monkeypatch.setattr(report, name, broken)
+    assert main(['demo', 'PointReach', '--data', str(data), '--out', str(tmp_path/'d'), '--updates', '90', '--episodes', '3'])==0
+    said = capsys.readouterr().out
+    assert 'rollout.gif is missing (RuntimeError: no GL)' in said and 'fan.png is missing' in said and 'report:' in said
+    assert (tmp_path/'d'/'report.html').read_text().count('A picture is missing')==2
 
 def test_demo_draws_a_goal_of_one_number(tmp_path):
     "SawyerDoor's goal is an angle; one test episode, no pretraining, and the short planner."
     out = tmp_path/'d'
-    assert main(['demo', '--task', 'SawyerDoor', '--data', str(SAMPLES/'SawyerDoor.npz'), '--out', str(out), '--episodes', '1', *TINY[:-6], '--pretrain-updates', '0', '--bootstrap', '--shaken', '2'])==0
+    assert main(['demo', 'SawyerDoor', '--preset', 'laptop', '--data', str(SAMPLES/'SawyerDoor.npz'), '--out', str(out), '--episodes', '1', '--bootstrap', '--n-perturbed', '2', *TINY[:-6], '--pretrain-updates', '0'])==0
     assert {'pretrained.safetensors', 'fan.png', 'rollout.gif', 'returns.csv', 'report.html'} <= {p.name for p in out.iterdir()}
 
 def test_report_of_a_run_without_evaluations(data, tmp_path):
@@ -328,7 +372,7 @@ def test_every_method_trains_resumes_and_acts(method, data, tmp_path, capsys):
     refused(capsys, ['evaluate', out, '--planner', '--device', 'cpu'], 'planner', 'policy')
 
 @pytest.mark.parametrize('more', [['--preset', 'plus'], ['--family', 'cvae'], ['--family', 'gaussian'], ['--family', 'mixture']])
-def test_every_prior_trains_resumes_plans_and_dreams(more, data, tmp_path, capsys):
+def test_every_prior_trains_resumes_plans_and_imagines(more, data, tmp_path, capsys):
     assert main(train_args(data, tmp_path/'whole', *more, '--seeds', '0', '1'))==0
     out, code = tmp_path/'torn', 'import sys; from goplan_nb.lab.cli import main; main(sys.argv[1:])'
     args = train_args(data, out, *more, '--seeds', '0', '1')

@@ -46,7 +46,7 @@ class Base:
         self.foreign = [(folder/f'foreign{p}.pkl').read_bytes() for p in range(6)]
         with np.load(folder/'a.npz') as z: self.arrays = {n: z[n] for n in z.files}
         with np.load(folder/'foreign.npz') as z: self.buffer = {n: z[n] for n in z.files}
-        self.metadata = json.loads(self.arrays['metadata'].tobytes())
+        self.metadata = json.loads(self.arrays['card'].tobytes())   # the name in the file is older than the word
         self.minari = folder/'minari'/'fuzz'/'sound-v0'
         self.canary = folder/'canary'
 
@@ -76,7 +76,7 @@ def rewritten(b, **changes):
     parts = [(f'{n}.npy', x if isinstance(x, bytes) else entry(x)) for n, x in (b.arrays | changes).items() if x is not None]
     return zipped(parts)
 
-def card_of(b, **changes): return np.frombuffer(json.dumps(b.metadata | changes).encode(), np.uint8)
+def metadata_of(b, **changes): return np.frombuffer(json.dumps(b.metadata | changes).encode(), np.uint8)
 def some_array(r): return r.choice(['observations', 'actions', 'goals', 'lengths'])
 def flipped(r, content, places=None):
     i = places[r.randrange(len(places))] if places else r.randrange(len(content))
@@ -154,12 +154,12 @@ def npz_method(r, b):
     if way==4: return bytes(content[:end])+b'PK\6\7'+struct.pack('<IQI', 0, r.choice([0, end, 2**63, len(content)]), 1)+bytes(content[end:])
     if way==5: content[end+r.choice([4, 6, 8, 10, 12, 13, 14, 15, 16, 19, 20])] ^= r.randrange(1, 256)
     return bytes(content)
-def npz_card(r, b):
+def npz_metadata(r, b):
     deep = r.choice([100, 5000, 10**5, 9*10**5])
     ways = [b'['*deep+b']'*deep, b'{"a":'*(deep//5)+b'1'+b'}'*(deep//5), b'[]', b'null', b'"text"', b'\xff\xfe', b'{"task": NaN}', b'1'*10**5, b'', b'{', json.dumps(b.metadata).encode()[:-3], b'{"task": "PointReach", "sha256": "'+b'0'*64+b'"}',
         json.dumps(b.metadata | dict(task='two\nlines\x1b[2J')).encode(), json.dumps(b.metadata | dict(task=['PointReach'])).encode(), json.dumps(b.metadata | dict(task='x'*10**5)).encode(), json.dumps(b.metadata | dict(sha256=None)).encode(),
         json.dumps(b.metadata | dict(task='\ud800')).encode(), json.dumps(b.metadata | dict(note='x'*2*10**6)).encode(), json.dumps(b.metadata | dict(task='NoTask')).encode(), json.dumps({k: v for k, v in b.metadata.items() if k!='task'}).encode(), r.randbytes(300)]
-    return rewritten(b, metadata=np.frombuffer(r.choice(ways) or b' ', np.uint8))
+    return rewritten(b, card=np.frombuffer(r.choice(ways) or b' ', np.uint8))
 def no_npz(r, b):
     return r.choice([lambda: b'', lambda: r.randbytes(r.choice([1, 21, 22, 23, 100, 10_000])), lambda: b'observations,actions\n1,2\n', lambda: b.pkl, lambda: b'\x89PNG\r\n\x1a\n'+r.randbytes(99), lambda: b'PK\5\6'+bytes(18), lambda: b.npz+r.randbytes(r.randrange(1, 99)),
         lambda: r.randbytes(r.randrange(1, 99))+b.npz[r.randrange(1, 50):], lambda: b.npz[-r.randrange(22, 500):], lambda: bytes(10**5), lambda: b'\x93NUMPY\1\0'+b.npz, lambda: zlib.compress(b.npz), lambda: lzma.compress(b.npz), lambda: b'PK\3\4'*1000])()
@@ -246,7 +246,7 @@ def pkl_arrays(r, b):
 def no_pkl(r, b): return r.choice([lambda: b'', lambda: r.randbytes(r.choice([1, 5, 100, 10_000])), lambda: b.npz, lambda: b'hello world', lambda: json.dumps(dict(o=[1])).encode(), lambda: pickle.dumps([1, 2]), lambda: pickle.dumps(np.zeros(3)), lambda: b.foreign[3]+r.randbytes(r.randrange(1, 200)), lambda: b.pkl+b'x', lambda: b'\x80\x04K\1.'])()
 
 CALLS, PROGRAMS = [], {}
-NPZ = [npz_cut, npz_flip, npz_plain_flip, npz_flips, npz_directory_flip, npz_block, npz_hole, npz_dtype, npz_shape, npz_value, npz_label, npz_bomb, npz_entries, npz_method, npz_card, no_npz]
+NPZ = [npz_cut, npz_flip, npz_plain_flip, npz_flips, npz_directory_flip, npz_block, npz_hole, npz_dtype, npz_shape, npz_value, npz_label, npz_bomb, npz_entries, npz_method, npz_metadata, no_npz]
 PKL = [pkl_cut, pkl_flip, pkl_block, pkl_program_flip, pkl_call, pkl_call, pkl_odd, pkl_splice, pkl_soup, pkl_arrays, no_pkl]
 
 def minari_case(r, b):

@@ -605,7 +605,7 @@ def totals(
 def _colour(method, actor='policy'):
     "One colour per method."
     if actor=='planner': return COLOURS['planner']
-    others = dict(wgcsl='#332288', geaw='#999933', goat='#DDCC77', am='#882255', crl='#44AA99', td3bc='#CC79A7',
+    others = dict(wgcsl='#332288', geaw='#999933', goat='#DDCC77', am='#882255', crl='#44AA99', td3bc='#8C510A',
         tt='#661100', qrl='#6699CC', gcivl='#888888', gciql='#AA4499')
     return (COLOURS|others).get(method, '#000000')
 

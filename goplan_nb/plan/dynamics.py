@@ -11,7 +11,7 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
 from ..core import BadInput, Episodes, Rngs, Scaler
-from ..learn.losses import disagreement, dynamics_loss
+
 from ..learn.nets import descend, frozen, mlp, optimiser, polyak
 
 # %% ../../nbs/course/06_models.ipynb #31f4496a

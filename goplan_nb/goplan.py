@@ -20,7 +20,8 @@ from .learn.nets import PRECISIONS, choose_precision, load_optimiser, matmul_pre
 from .learn.prior import GAN, Prior, PriorConfig
 from .plan.dynamics import Dynamics, delta_scale
 from .plan.planner import Plan, PlanConfig, Planner
-from .plan.reanalysis import CASES, Buffer, ReanalysisConfig, reanalyse
+from .plan.buffer import Buffer
+from .plan.reanalysis import CASES, ReanalysisConfig, Reanalysis
 from .plan.value_planner import ValuePlanner, WidePlanner
 
 # %% ../nbs/library/13_goplan.ipynb #c2b958ae
@@ -113,7 +114,8 @@ class GOPlan:
         self.rngs = Rngs(seeds, device, dtype)
         self.prior = Prior(self.rngs, task.d_s, task.d_a, task.d_g, config.prior, FAMILIES[config.family])
         self.dynamics = Dynamics(self.rngs, task.d_s, task.d_a, config.members, config.dynamics_hidden,
-            config.dynamics_lr, config.dynamics_average)
+            config.dynamics_lr)
+        self.dynamics.keep_average(config.dynamics_average)
         self.state_scaler, self.goal_scaler = (Scaler.unit(d, device, dtype) for d in (task.d_s, task.d_g))
         self.buffer = None
         self.error = torch.zeros(len(self.seeds), device=device, dtype=dtype)  # of the model rollouts, see `measure`
@@ -298,7 +300,7 @@ def reanalyse(self:GOPlan,
     if self.buffer is None: self.buffer = self._new_buffer(data.horizon)
     # an imagined trajectory that misses its goal still teaches with the goal that it reached, so no margins here
     act = lambda s, g, counts: self.plan(s, g, self.rngs, counts, use_margins=False).actions
-    new = reanalyse(data, self.task, act, self.predict_mean, self.rngs, c, self.threshold(data), self.tick)
+    new = Reanalysis(data, self.task, act, self.predict_mean, c, self.threshold(data)).run(self.rngs, self.tick)
     self.buffer.add(new.episodes, new.stored)
     if self.config.offline and not self.buffer.counts.all():  # a seed that stored nothing goes on with the data
         which = (self.fresh_rngs().uniform(c.intra+c.inter)*len(data)).long()

@@ -16,7 +16,7 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor
 from ..core import Episodes, Rngs, Task, combine, in_range, nearest
-from .planner import compact, scatter_rows, gather_rows
+from .rows import compact, scatter_rows, gather_rows
 
 # %% ../../nbs/course/08_reanalysis.ipynb #ce97ecce
 CASES = ('a-1', 'a-2', 'a-3', 'b-1', 'b-2', 'b-3')  # of Figure 3

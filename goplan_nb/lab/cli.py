@@ -19,7 +19,7 @@ from fastcore.docments import docments
 from tqdm.auto import tqdm
 from tyro.conf import OmitArgPrefixes, Positional, arg
 from .. import legacy
-from ..core import BadInput, nearest, pick_device
+from ..core import Agent, BadInput, nearest, pick_device
 from ..data.files import check_task, checksum, load_episodes, printable, replacing
 from ..data.formats import load_any, place_kind, save_any
 from ..data.collection import Collection, add_row, collect_file, dataset_row, read_table
@@ -320,8 +320,8 @@ def _draw(
 
 def draw_run(
     folder:Path,
-    rows,         # from `return_rows`
-    agent,        # fine-tuned
+    rows:pd.DataFrame, # from `return_rows`
+    agent:Agent,  # fine-tuned
     seen:dict,    # actor -> episodes
 )->None:
     "The pictures of a finished run: film of two actors side by side, and the planner's imagined trajectories."

@@ -320,7 +320,7 @@ def _draw(
 
 def draw_run(
     folder:Path,
-    rows:pd.DataFrame, # from `return_rows`
+    rows:object,  # a data frame from `return_rows`
     agent:Agent,  # fine-tuned
     seen:dict,    # actor -> episodes
 )->None:

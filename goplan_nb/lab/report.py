@@ -219,9 +219,9 @@ def telling_episode(
     before:str='pretrained', # actors
     after:str='planner',
 )->tuple[int,float,float]: # number of the test episode, and both returns of the first seed
-    "The first test episode in which two actors differ by ten steps or more, else where they differ most."
+    "The first test episode in which two actors differ by ten steps, in the direction in which their means differ."
     a, b = (_wide(rows, x).iloc[0].to_numpy() for x in (before, after))
-    apart = np.abs(b-a)
+    apart = (b-a)*(1 if b.mean()>=a.mean() else -1)
     i = int(np.argmax(apart>=10)) if (apart>=10).any() else int(apart.argmax())
     return i, float(a[i]), float(b[i])
 
@@ -421,8 +421,8 @@ def _opening(folder, run, rows):
         if {'pretrained', 'planner'}<=set(rows.actor):
             i, before, after = telling_episode(rows)
             caption = (f'Test episode {i}, seed {run["seeds"][0]}: policy before fine-tuning ({before:.0f} steps at '
-                f'the goal) and planner ({after:.0f}). It is the first in which the two differ by ten steps, or the '
-                'one where they differ most.')
+                f'the goal) and planner ({after:.0f}). It is the first in which the two differ by ten steps in the '
+                'direction of their means, or the one where they differ most.')
         parts.append(_figure((folder/'rollout.gif').read_bytes(), 'gif', caption))
     one = len(run['seeds'])==1
     covers = ('With one seed an interval covers the test episodes only; another seed may lie outside.' if one

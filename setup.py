@@ -13,5 +13,4 @@ setup(name=c['lib_name'], version=c['version'], description=c['description'], li
     long_description=(here/'README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
     packages=find_packages(include=['goplan_nb', 'goplan_nb.*']), python_requires=f'>={c["min_python"]}',
     install_requires=c['requirements'].split(), extras_require=dict(dev=f'{c["dev_requirements"]} {c["minari_requirements"]} {c["onnx_requirements"]}'.split(), **{x: c[f'{x}_requirements'].split() for x in ('minari', 'onnx', 'ray', 'play', 'docs', 'browser')}),
-    entry_points=dict(console_scripts=c['console_scripts'].split(), nbdev=[f'{c["lib_path"]}={c["lib_path"]}._modidx:d'],
-        **{'gymnasium.envs': [f'__root__={c["lib_path"]}.envs.names:register_all']}), zip_safe=False)
+    entry_points=dict(console_scripts=c['console_scripts'].split(), nbdev=[f'{c["lib_path"]}={c["lib_path"]}._modidx:d']), zip_safe=False)

@@ -2,6 +2,7 @@
 
 What a user needs is offered here and loaded on use: `import goplan_nb as gp` imports neither torch nor MuJoCo.
 """
+import sys
 from importlib import import_module
 
 __version__ = "0.1.0"
@@ -23,3 +24,7 @@ def __getattr__(name):
     return value
 
 def __dir__(): return sorted({*globals(), *__all__, *_PACKAGES})
+
+if 'gymnasium' in sys.modules:   # gymnasium.make('goplan_nb:goplan_nb/PointReach-v0') imports this package for its environments
+    from .envs.names import register_all
+    register_all()

@@ -7,7 +7,8 @@ __all__ = ['KEYS', 'COLUMNS', 'VALUES', 'FOLDER', 'upgraded']
 
 # %% ../nbs/library/24_legacy.ipynb #1bfbc709
 # keys of config.json and of the descriptions beside results: old -> new
-KEYS = dict(shaken='n_perturbed', shake='perturb_std', single='single_margin', own_units='normalize_deltas',
+KEYS = dict(doubt='uncertainty',
+    shaken='n_perturbed', shake='perturb_std', single='single_margin', own_units='normalize_deltas',
     relabel_dreams='relabel_imagined', show_goal='overwrite_obs_goal', arms='actors', worlds='eval_tasks',
     cell='experiment')
 # columns of result files; values of some keys; the folder where finished experiments of a benchmark used to lie

@@ -38,7 +38,7 @@ from .report import bench_table, bench_text, read_results, write_bench_report
 from ..envs.tasks import GROUPS, get_task, last_reward, returns, task_names
 from .toy import FAMILIES, FORKS, SHARES, Fork, claims, draw_panel, draw_samples
 from .toy import even_states, fig2_rows, samples
-from .train import METHODS, commit, config_dict, differing, evaluate, load_agent
+from .train import RunSettings, METHODS, commit, config_dict, differing, evaluate, load_agent
 from .train import load_plugins, make_agent, method_class, preset, train_run
 
 # %% ../../nbs/library/19_bench.ipynb #9c925c1d
@@ -253,7 +253,7 @@ def _evaluated(description, folder, data, device, actor):
     rows, n = [], description['episodes']
     for eval_task, noise in description['eval_tasks']:
         if kind=='simulator': episodes = evaluate_with_simulator(agent, n)
-        else: episodes = evaluate(agent, get_task(eval_task), n, kind, action_noise=noise, first=first)
+        else: episodes = evaluate(agent, get_task(eval_task), range(first, first+n), kind, action_noise=noise)
         rows.append(experiment_rows(description, actor, eval_task, noise, episodes, agent.step))
     return agent, rows
 
@@ -268,8 +268,9 @@ def run_experiment(
     run = dict(description, data=dict(description['data'], episodes=len(data)), versions=versions(), commit=commit())
     every = min(500, max(1, agent.updates//10))
     rarely, episodes = every*max(1, agent.updates//(5*every)), description.get('curve_episodes', 25)
-    train_run(folder, run, data, device, evaluate_every=rarely, episodes=episodes,
-        checkpoint_every=every, log_every=every, quiet=True, lengthen=False)
+    train_run(folder, run, data, device,
+        settings=RunSettings(evaluate_every=rarely, episodes=episodes,
+            checkpoint_every=every, log_every=every, quiet=True, lengthen=False))
     curves = pd.read_csv(folder/'metrics.csv', usecols=['seed', 'step', 'metric', 'value'])
     parts = [curves[curves.metric.str.startswith('return/')]]
     for actor in description['actors']:

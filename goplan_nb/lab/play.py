@@ -24,7 +24,7 @@ from ..goplan import GOPlan, GOPlanConfig
 from ..plan.planner import Plan, PlanConfig
 from .plots import COLOURS, draw_fan, draw_goal, draw_paths, draw_env, new_figure, png_bytes
 from ..envs.points import PointEnv, in_wall
-from ..plan.reanalysis import CASES, Imagined, Jobs, rollout_jobs, intra_jobs, classify_inter, classify_intra
+from ..plan.reanalysis import CASES, Imagined, Jobs, Reanalysis, intra_jobs, classify_inter, classify_intra
 
 # %% ../../nbs/library/22_play.ipynb #ffadd040
 def small(
@@ -267,7 +267,7 @@ def rehearse(
     inter = intra._replace(goals=other[None, None], limit=away*T, steps=torch.zeros_like(intra.steps), valid=away)
     act = lambda s, g, counts: agent.plan(s, g, rngs, counts, use_margins=False).actions
     jobs = Jobs(*(torch.cat(x, 1) for x in zip(intra, inter)))
-    trajs = rollout_jobs(jobs, task, act, agent.predict_mean, u, T)
+    trajs = Reanalysis(data, task, act, agent.predict_mean, threshold=u).rollout(jobs, T)
     part = lambda i: Imagined(trajs.episodes.map(lambda x: x[:, i:i+1]), *(x[:, i:i+1] for x in trajs[1:]))
     classified = classify_intra(data, intra, part(0)), classify_inter(task, inter, part(1))
     return tuple(_verdict(agent, data, job, part(i), j, u)

@@ -24,7 +24,7 @@ from ..core import Agent, BadInput, Episodes, Task
 from ..data.files import printable, replacing
 from goplan_nb.lab.plots import (COLOURS, draw_curves, draw_fan, draw_goal, drawn_film, film, new_figure, png_bytes,
     save_gif)
-from .statistics import improvement, interval, iqm, lead, profile, regret, stratified
+from .statistics import improvement, interval, iqm, paired_difference, profile, regret, stratified
 from ..envs.tasks import TEST_SEED, last_reward, returns, task_names
 from .train import config_dict, config_from, flatten, presets_of, read_run, sources
 
@@ -160,7 +160,7 @@ def differences(
     wide, out = {a: _wide(rows, a).to_numpy() for a in set(rows.actor)}, []
     for after, before, what in STEPS:
         if not {after, before}<={*wide}: continue
-        difference, low, high = (_unpaired if before=='data' else lead)(wide[after], wide[before])
+        difference, low, high = (_unpaired if before=='data' else paired_difference)(wide[after], wide[before])
         out.append(dict(what=what, difference=difference, low=low, high=high))
     return pd.DataFrame(out, columns=['what', 'difference', 'low', 'high'])
 
@@ -561,7 +561,7 @@ def tied(
     "Whether a line is not distinguishable from the best: the interval of the paired difference contains 0."
     best = part.returns.iloc[part['mean'].argmax()]
     n = min(x.shape[1] for x in part.returns)
-    return [bool(x is best or lead(best[:, :n], x[:, :n])[1]<=0) for x in part.returns]
+    return [bool(x is best or paired_difference(best[:, :n], x[:, :n])[1]<=0) for x in part.returns]
 
 def bench_text(
     t:pd.DataFrame, # from `bench_table`
@@ -605,7 +605,7 @@ def totals(
 def _colour(method, actor='policy'):
     "One colour per method."
     if actor=='planner': return COLOURS['planner']
-    others = dict(wgcsl='#332288', geaw='#999933', goat='#DDCC77', am='#882255', crl='#44AA99', td3bc='#CC79A7',
+    others = dict(wgcsl='#332288', geaw='#999933', goat='#DDCC77', am='#882255', crl='#44AA99', td3bc='#8C510A',
         tt='#661100', qrl='#6699CC', gcivl='#888888', gciql='#AA4499')
     return (COLOURS|others).get(method, '#000000')
 

@@ -27,7 +27,7 @@ from ..data.files import load_episodes, printable, save_episodes
 from ..goplan import LAPTOP, PLUS, GOPlan, GOPlanConfig
 from ..learn.nets import choose_precision
 from .plots import COLOURS, new_figure
-from ..plan.reanalysis import Jobs, rollout_jobs
+from ..plan.reanalysis import Jobs, Reanalysis
 from ..envs.tasks import get_task
 from .train import evaluate, method_class, preset, summary, train
 
@@ -218,7 +218,8 @@ def reanalysis_work(config:GOPlanConfig, device:torch.device, jobs:int=64, count
     todo = Jobs(data.observations[None, :jobs, 0], data.goals[None, :jobs]+100,
         whole(1), whole(0), whole(0), whole(0), whole(True))
     act = lambda s, g, counts: agent.plan(s, g, agent.rngs, counts).actions
-    def run(): return float(rollout_jobs(todo, agent.task, act, agent.predict_mean, inf, 1).episodes.lengths.sum())
+    work = Reanalysis(data, agent.task, act, agent.predict_mean, threshold=inf)
+    def run(): return float(work.rollout(todo, 1).episodes.lengths.sum())
     model = config.members*forward_flops(agent.task.d_s+agent.task.d_a, 256, 256, agent.task.d_s)
     return Work(run, Flops(executed_flops(run)/jobs if counted else plan_flops(agent.task, config).all+model))
 

@@ -19,7 +19,8 @@ from torch.nn.functional import softplus
 from ..core import BadInput, Batch, Episodes, Rngs, Scaler, Task
 from ..core import check_states, fit_scalers, in_range, nearest, pick_device
 from ..data.sampling import later_step, sample
-from .losses import gaussian_loss, imitation_loss, td_target, value_loss
+from .families import gaussian_loss
+from .losses import imitation_loss, td_target, value_loss
 from .nets import PRECISIONS, choose_precision, descend, frozen, load_optimiser, matmul_precision
 from .nets import mlp, optimiser, optimiser_state, polyak, rows
 

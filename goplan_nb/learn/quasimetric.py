@@ -16,7 +16,7 @@ from torch.nn.functional import softplus
 from ..core import Batch, Episodes, Scaler, Task, fit_scalers, in_range, nearest
 from .critics import ActorCritic
 from ..data.sampling import gather, pick
-from .losses import gaussian_loss
+from .families import gaussian_loss
 from .nets import PRECISIONS, descend, mlp, optimiser, matmul_precision, rows
 
 # %% ../../nbs/baselines/04_quasimetric.ipynb #a70cf157

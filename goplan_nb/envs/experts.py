@@ -16,7 +16,7 @@ __all__ = ['CLEARANCE', 'LINKS', 'TORQUE', 'DT', 'HINGE_XY', 'TIP', 'SLOT', 'OVE
 # %% ../../nbs/library/06_experts.ipynb #3cb793db
 import math
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache
 from types import SimpleNamespace
 import numpy as np, torch
 from torch import Tensor

@@ -11,8 +11,8 @@ from repo import NOTEBOOKS, PACKAGE, ROOT, cells, functions, imported, lessons, 
 MAY = dict(core=(), legacy=(), envs=('core',), data=('core', 'envs'), learn=('core', 'data'), plan=('core', 'data', 'learn'),
     goplan=('core', 'data', 'learn', 'plan'), lab=('core', 'legacy', 'envs', 'data', 'learn', 'plan', 'goplan'))
 # stricter than its sub-package
-ONLY = {'data.sampling': {'core'}, 'data.files': {'core'}, 'learn.losses': set(), 'learn.nets': {'core'}, 'plan.planner': {'core'}, 'envs.points': {'core'}}
-SPINE = ['core', 'data.sampling', 'learn.nets', 'learn.losses', 'learn.families', 'learn.prior', 'plan.dynamics', 'plan.planner', 'plan.reanalysis', 'goplan']
+ONLY = {'data.sampling': {'core'}, 'data.files': {'core'}, 'learn.losses': set(), 'learn.nets': {'core'}, 'plan.rows': {'core'}, 'plan.planner': {'core', 'plan.rows'}, 'envs.points': {'core'}}
+SPINE = ['core', 'data.sampling', 'learn.nets', 'learn.losses', 'learn.families', 'learn.prior', 'plan.dynamics', 'plan.rows', 'plan.planner', 'plan.reanalysis', 'goplan']
 HEAVY = {'matplotlib', 'seaborn', 'mujoco', 'ipywidgets', 'pandas', 'gymnasium', 'gymnasium_robotics', 'pyplot', 'anywidget', 'tyro'}
 
 def code_lines(path, node):

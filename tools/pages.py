@@ -7,7 +7,7 @@ import sys
 import pandas as pd
 import equations, lessons
 from goplan_nb.lab.report import bench_table, deviations, read_results
-from goplan_nb.lab.statistics import lead
+from goplan_nb.lab.statistics import paired_difference
 from repo import ROOT
 
 RESULTS = ROOT/'data'/'results'
@@ -50,7 +50,7 @@ def main_table(t=None):
             "Bold where the 95 % interval of the paired difference to the best of the row contains 0."
             if r.name==top.name: return True
             k = min(len(r.returns), len(top.returns))
-            return lead(pd.DataFrame(top.returns[:k]).to_numpy(), pd.DataFrame(r.returns[:k]).to_numpy())[1]<=0
+            return paired_difference(pd.DataFrame(top.returns[:k]).to_numpy(), pd.DataFrame(r.returns[:k]).to_numpy())[1]<=0
         show = lambda r, note='': (f'**{value(r)}**' if bold(r) else value(r))+note
         lines.append(f'| {name.removesuffix(", benchmark")} | {part.behaviour.iloc[0]:.1f} | {show(best, f" ({best.column})")} | {show(paper)} | {show(policy)} | {show(planner)} |')
     return '\n'.join(lines)

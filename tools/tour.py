@@ -5,7 +5,8 @@
         --seeds 0 1 --batch-size 256 --hidden 96 --dynamics-hidden 96
     python tools/tour.py runs/tour
 
-Left out: the moments of the optimisers and the reanalysis buffer. `goplan_nb.load_agent` reads the rest, so such a run can act but not go on learning.
+Left out: the moments of the optimisers and the reanalysis buffer.
+`goplan_nb.load_agent` reads the rest, so such a run can act but not go on learning.
 """
 import json, sys
 from pathlib import Path

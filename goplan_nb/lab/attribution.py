@@ -92,7 +92,7 @@ def evaluate_with_simulator(
     episodes:int=30, # n, per seed
 )->Episodes:         # (S, n, ...)
     "`evaluate` of a planner that tries its candidates in the true environment; the best one wins."
-    if not agent.config.plan.bootstrap: raise BadInput('bootstrap is False; allowed: True, to end in a value')
+    if not agent.config.plan.bootstrap: raise BadInput('bootstrap is False; allowed: True, ends in a value')
     (env, scratch), planner = (agent.task.make() for _ in range(2)), agent.planner(agent.fresh_rngs())
     def act(s, g):
         first = planner.propose(s, g)

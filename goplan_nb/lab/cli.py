@@ -19,10 +19,10 @@ from fastcore.docments import docments
 from tqdm.auto import tqdm
 from tyro.conf import OmitArgPrefixes, Positional, arg
 from .. import legacy
-from ..core import BadInput, nearest, pick_device
+from ..core import Agent, BadInput, nearest, pick_device
 from ..data.files import check_task, checksum, load_episodes, printable, replacing
 from ..data.formats import load_any, place_kind, save_any
-from ..data.collection import add_row, collect_file, dataset_row, read_table
+from ..data.collection import Collection, add_row, collect_file, dataset_row, read_table
 from .usage import answered
 from ..envs.tasks import get_task, in_region, returns, task_names, variant_names
 from .train import (METHODS, RunSettings, check_seeds, config_dict, describe, evaluate, flatten,
@@ -87,12 +87,12 @@ class Collect:
         if self.table:
             check_writable(self.table)
             read_table(self.table)
-        how = dict(behaviour=self.behaviour, noise=self.noise, random_eps=self.random_eps, seed=self.seed,
-            workers=self.workers, restart=self.restart)
-        if self.iid: how |= dict(keep=in_region(task), note=dict(kept='episodes that stay in the region of the group'))
+        what = Collection(task, self.episodes, self.behaviour, self.noise, self.random_eps, self.seed,
+            workers=self.workers, keep=in_region(task) if self.iid else None)
+        note = dict(kept='episodes that stay in the region of the group') if self.iid else None
         bar = tqdm(total=self.episodes, desc=f'collecting {task.name}', unit='episode', dynamic_ncols=True, delay=.5)
         with bar:   # shown after a while: a refusal comes first
-            metadata, seconds = collect_file(self.out, task, self.episodes, progress=bar.update, **how)
+            metadata, seconds = collect_file(self.out, what, note, self.restart, bar.update)
         if self.table: add_row(self.table, dataset_row(self.out, task, *load_episodes(self.out, task), seconds))
         print(f'{self.out}: {metadata["episodes"]} episodes, mean return {metadata["return_mean"]:.2f}, '
             f'{seconds:.0f} s of recording, sha256 {metadata["sha256"][:12]}')
@@ -320,8 +320,8 @@ def _draw(
 
 def draw_run(
     folder:Path,
-    rows,         # from `return_rows`
-    agent,        # fine-tuned
+    rows:object,  # a data frame from `return_rows`
+    agent:Agent,  # fine-tuned
     seen:dict,    # actor -> episodes
 )->None:
     "The pictures of a finished run: film of two actors side by side, and the planner's imagined trajectories."

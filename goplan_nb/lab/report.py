@@ -24,7 +24,7 @@ from ..core import Agent, BadInput, Episodes, Task
 from ..data.files import printable, replacing
 from goplan_nb.lab.plots import (COLOURS, draw_curves, draw_fan, draw_goal, drawn_film, film, new_figure, png_bytes,
     save_gif)
-from .statistics import improvement, interval, iqm, lead, profile, regret, stratified
+from .statistics import improvement, interval, iqm, paired_difference, profile, regret, stratified
 from ..envs.tasks import TEST_SEED, last_reward, returns, task_names
 from .train import config_dict, config_from, flatten, presets_of, read_run, sources
 
@@ -160,7 +160,7 @@ def differences(
     wide, out = {a: _wide(rows, a).to_numpy() for a in set(rows.actor)}, []
     for after, before, what in STEPS:
         if not {after, before}<={*wide}: continue
-        difference, low, high = (_unpaired if before=='data' else lead)(wide[after], wide[before])
+        difference, low, high = (_unpaired if before=='data' else paired_difference)(wide[after], wide[before])
         out.append(dict(what=what, difference=difference, low=low, high=high))
     return pd.DataFrame(out, columns=['what', 'difference', 'low', 'high'])
 
@@ -219,9 +219,9 @@ def telling_episode(
     before:str='pretrained', # actors
     after:str='planner',
 )->tuple[int,float,float]: # number of the test episode, and both returns of the first seed
-    "The first test episode in which two actors differ by ten steps or more, else where they differ most."
+    "The first test episode in which two actors differ by ten steps, in the direction in which their means differ."
     a, b = (_wide(rows, x).iloc[0].to_numpy() for x in (before, after))
-    apart = np.abs(b-a)
+    apart = (b-a)*(1 if b.mean()>=a.mean() else -1)
     i = int(np.argmax(apart>=10)) if (apart>=10).any() else int(apart.argmax())
     return i, float(a[i]), float(b[i])
 
@@ -421,8 +421,8 @@ def _opening(folder, run, rows):
         if {'pretrained', 'planner'}<=set(rows.actor):
             i, before, after = telling_episode(rows)
             caption = (f'Test episode {i}, seed {run["seeds"][0]}: policy before fine-tuning ({before:.0f} steps at '
-                f'the goal) and planner ({after:.0f}). It is the first in which the two differ by ten steps, or the '
-                'one where they differ most.')
+                f'the goal) and planner ({after:.0f}). It is the first in which the two differ by ten steps in the '
+                'direction of their means, or the one where they differ most.')
         parts.append(_figure((folder/'rollout.gif').read_bytes(), 'gif', caption))
     one = len(run['seeds'])==1
     covers = ('With one seed an interval covers the test episodes only; another seed may lie outside.' if one
@@ -561,7 +561,7 @@ def tied(
     "Whether a line is not distinguishable from the best: the interval of the paired difference contains 0."
     best = part.returns.iloc[part['mean'].argmax()]
     n = min(x.shape[1] for x in part.returns)
-    return [bool(x is best or lead(best[:, :n], x[:, :n])[1]<=0) for x in part.returns]
+    return [bool(x is best or paired_difference(best[:, :n], x[:, :n])[1]<=0) for x in part.returns]
 
 def bench_text(
     t:pd.DataFrame, # from `bench_table`

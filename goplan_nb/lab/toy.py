@@ -17,7 +17,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from torch.autograd import grad
 from torch.nn.functional import one_hot, softplus
-from ..core import BadInput, Rngs, in_range
+from ..core import Rngs, in_range
 from ..learn.families import CVAE, FamilyConfig, Gaussian
 from ..learn.prior import GAN
 

@@ -11,7 +11,6 @@ import math
 from dataclasses import dataclass
 from math import inf
 import torch
-from fastcore.basics import patch
 from torch import Tensor, nn
 from ..core import Rngs, in_range
 from .nets import descend, frozen, mlp, optimiser, polyak

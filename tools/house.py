@@ -164,6 +164,13 @@ def readme_is_short():
     for l in lines:
         if l.startswith('|') and l.count('|')-1>6: yield f'a table of {l.count("|")-1} columns: {l[:60]}'
 
+def generated_pages_are_fresh():
+    "README, results, deviations, equations and the map of lessons are what the repository says"
+    import pages, readme
+    for p, text in pages.pages().items():
+        if not p.exists() or p.read_text(encoding='utf-8')!=text: yield f'{p.relative_to(ROOT)}: make readme'
+    if (ROOT/'README.md').read_text(encoding='utf-8')!=readme.readme(): yield 'README.md: make readme'
+
 def nothing_local():
     "no path of one machine, nothing unpickled"
     for p in tracked():
@@ -174,7 +181,7 @@ def nothing_local():
         if p.suffix=='.py' and PACKAGE in p.parents and re.search(r'pickle\.loads?\(|joblib\.load|torch\.load\(', text): yield f'{p.name} unpickles'
 
 RULES = [imports_point_down, spine_is_light, import_is_cheap, packages_offer_their_names, functions_are_short, public_names_are_documented, notebooks_are_whole,
-    lessons_show_pictures, prose_is_near, export_is_fresh, style_is_kept, course_fits_a_day, links_lead_somewhere, readme_is_short, nothing_local]
+    lessons_show_pictures, prose_is_near, export_is_fresh, style_is_kept, course_fits_a_day, links_lead_somewhere, readme_is_short, generated_pages_are_fresh, nothing_local]
 
 def check():
     "(passed, failed), with a line printed for every broken rule."

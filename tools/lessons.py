@@ -1,7 +1,6 @@
 """How well each lesson reads, in numbers.
 
 python tools/lessons.py            prints the table; exit status 1 if a lesson falls short
-python tools/lessons.py --map      writes nbs/README.md, the map of all lessons
 
 A lesson asks a question in the line below its title, says how many minutes it takes, has a code cell within the next two cells after every display equation, exercises each
 with a check and a solution that is executed, three bullets of summary, further reading, and its last words link to the next lesson of its chapter.
@@ -91,7 +90,12 @@ def title(path):
     "The heading of a notebook."
     return next((m[1] for c in cells(path) if c['cell_type']=='markdown' and (m := re.match(r'# (.+)', source(c)))), path.stem)
 
-def lesson_map(link=lambda path: f'{repo.key(path)}.ipynb', icon=lambda path: ''):
+def icon(path):
+    "The drawn icon of a lesson of the course, as Markdown."
+    name = path.stem.partition('_')[2]
+    return f'![](images/icons/{name}.png) ' if (repo.NOTEBOOKS/'images'/'icons'/f'{name}.png').exists() and path.parent.name=='course' else ''
+
+def lesson_map(link=lambda path: f'{repo.key(path)}.ipynb'):
     "The map of the lessons, chapter by chapter, as Markdown."
     parts = ['# Lessons', '', 'Start with the [tour]('+link(repo.NOTEBOOKS/'tour.ipynb')+'): ten minutes, no library code. The course needs one day. The other chapters are read as needed.']
     for chapter, heading in repo.CHAPTERS.items():
@@ -101,7 +105,6 @@ def lesson_map(link=lambda path: f'{repo.key(path)}.ipynb', icon=lambda path: ''
     return '\n'.join(parts)+'\n'
 
 if __name__=='__main__':
-    if '--map' in sys.argv: sys.exit((repo.NOTEBOOKS/'README.md').write_text(lesson_map(), encoding='utf-8') and None)
     measured = [measure(p) for p in lessons()]
     print(table(measured))
     for chapter in repo.CHAPTERS:

@@ -33,6 +33,11 @@ def loaded(name):
     "The table of a benchmark, its columns named as in the text."
     return bench_table(*read_results(RESULTS/name)[:2])
 
+def shown(column):
+    "The name of a column as the text has it."
+    if not column.endswith(' plus'): return column
+    return {'GOPlan': 'GOPlan+ policy', 'GOPlan2': 'GOPlan+ planner'}.get(column.removesuffix(' plus'), column.removesuffix(' plus').replace('GOPlan', 'GOPlan+', 1))
+
 def value(r): return f'{r["mean"]:.1f} ± {(r.high-r.low)/2:.1f}'
 
 def main_table(t=None):
@@ -67,8 +72,8 @@ def bench_section(name):
         if name=='table1': parts += [f'Mean return of the data: {part.behaviour.iloc[0]:.1f}.', '']
         parts += ['| method | return | 95 % interval | 49 steps | paper | seeds x episodes |', '|---|---|---|---|---|---|']
         for _, r in part.sort_values('mean', ascending=False).iterrows():
-            paper = '' if pd.isna(r.paper) else f'{r.paper:.1f}'+("′" if r.paper_steps==49 else '')
-            parts.append(f'| {r.column} | {r["mean"]:.1f} | [{r.low:.1f}, {r.high:.1f}] | {r.mean49:.1f} | {paper} | {r.seeds} x {r.episodes} |')
+            paper = '' if pd.isna(r.paper) or r.preset=='plus' else f'{r.paper:.1f}'+("′" if r.paper_steps==49 else '')
+            parts.append(f'| {shown(r.column)} | {r["mean"]:.1f} | [{r.low:.1f}, {r.high:.1f}] | {r.mean49:.1f} | {paper} | {r.seeds} x {r.episodes} |')
     return '\n'.join(parts)
 
 def results_page():

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['ACTORS', 'PLANS', 'HERE', 'FOLDERS', 'DATA_FOLDER', 'ENGINES', 'ROWS', 'AS_IS', 'BENCHMARKS', 'run_parts',
            'fig2_figure', 'fig2_table', 'fig2', 'Experiment', 'experiment_rows', 'run_experiment', 'work', 'Job',
-           'reached', 'local', 'node_work', 'on_ray', 'holds_benchmark', 'file_names', 'finished', 'run_experiments',
-           'Ask', 'source', 'budget', 'actors_of', 'Evaluation', 'experiments_of', 'table1', 'table5', 'table2', 'fig5',
-           'fig6', 'fig7', 'plus', 'walls', 'planners', 'attribution', 'precision', 'samples_of', 'goals_of',
-           'weights_of', 'fresh', 'curves', 'Benchmark', 'bench_names', 'allowed_tasks', 'check_ask', 'bench']
+           'reached', 'local', 'node_work', 'on_ray', 'file_names', 'finished', 'run_experiments', 'Ask', 'source',
+           'budget', 'actors_of', 'Evaluation', 'experiments_of', 'table1', 'table5', 'table2', 'fig5', 'fig6', 'fig7',
+           'plus', 'walls', 'planners', 'attribution', 'precision', 'samples_of', 'goals_of', 'weights_of', 'fresh',
+           'curves', 'Benchmark', 'bench_names', 'allowed_tasks', 'check_ask', 'bench']
 
 # %% ../../nbs/library/19_bench.ipynb #6c679807
 import hashlib, json, os, shutil, subprocess, sys, tempfile, time
@@ -431,12 +431,6 @@ def on_ray(
 
 # %% ../../nbs/library/19_bench.ipynb #563b3b79
 FOLDERS = ('experiments', legacy.FOLDER)  # of finished experiments: today, and in older versions
-
-def holds_benchmark(
-    folder:Path,
-)->bool:
-    "Whether a folder has finished experiments, of this version or an older one."
-    return any((Path(folder)/f).is_dir() for f in FOLDERS)
 
 def file_names(
     experiment:Experiment,

@@ -252,7 +252,7 @@ def explain(
 @torch.no_grad()
 def rehearse(
     agent:GOPlan,     # whose models and planner are used
-    scene:Scene,      # whose real trajectory is judged
+    scene:Scene,      # whose real trajectory is classified
     other:Tensor,     # goal of another episode, (d_g,)
     u:float,          # largest disagreement accepted
     press:int=0,      # of the button: each draws another stretch

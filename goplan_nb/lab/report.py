@@ -451,7 +451,7 @@ def write_report(
     if (folder/'fan.png').exists():
         caption = ('Imagined trajectories in two test episodes, coloured by the return of their first action; '
             'the star is the goal.')
-        parts += ['<h2>The planner looks ahead</h2>', _figure((folder/'fan.png').read_bytes(), 'png', caption)]
+        parts += ['<h2>Imagined trajectories</h2>', _figure((folder/'fan.png').read_bytes(), 'png', caption)]
     return _write_page(folder/'report.html', parts+_settings_html(run))
 
 # %% ../../nbs/library/18_report.ipynb #314753cf

@@ -88,6 +88,6 @@ ORACLES = dict(PointReach=46.83, PointRooms=46.2)
 def regret(
     task:str,
     mean:float,    # return over 50 steps
-)->float|None:     # points; `None` where nobody knows the best
+)->float|None:     # points; `None` where the best is unknown
     "What is missing to a perfect policy."
     return ORACLES[task]-mean if task in ORACLES else None

@@ -334,6 +334,9 @@ def check_episodes(
     where:str='data',   # for the message
 )->None:
     "A `BadInput` unless these are N episodes of the task, of 1 to T steps each, with finite numbers."
+    if not isinstance(episodes, Episodes):
+        raise BadInput(f'{where} is a {type(episodes).__name__}; allowed: `Episodes`, the first of the two things that '
+            '`load_episodes` returns')
     for name, x in vars(episodes).items():
         kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
         want = 'whole' if name=='lengths' else 'floating-point'
@@ -379,6 +382,7 @@ def episodes_from(
     task:Task,             # what they belong to
 )->Episodes:               # (N, ...)
     "Episodes of your own, of any lengths and number types; `save_episodes` makes a dataset of them."
+    if not isinstance(task, Task): raise BadInput(f'task is {task!r:.60}; allowed: a `Task`, see `get_task`')
     o, a, g = ([np.asarray(x, dtype=np.float32) for x in part] for part in (observations, actions, goals))
     if not len(o)==len(a)==len(g)>0: raise BadInput(f'{len(o)} arrays of observations, {len(a)} of actions, '
         f'{len(g)} goals; allowed: as many of each, at least one')

@@ -326,6 +326,7 @@ def check_seeds(
     seeds:Sequence[int],
 )->list[int]: # as plain numbers
     "Different seeds that a generator can tell apart, or a `BadInput`."
+    if not isinstance(seeds, Iterable): raise BadInput(f'seeds are {seeds!r}; allowed: a sequence, such as ({seeds!r},)')
     seeds = [int(s) if isinstance(s, Integral) else s for s in seeds]
     if not seeds or len({*seeds})<len(seeds) or not all(type(s) is int and 0<=s<2**32 for s in seeds):
         raise BadInput(f'seeds are {seeds}; allowed: different whole numbers from 0 to 2**32-1')
@@ -340,6 +341,7 @@ def describe(
     preset:str='',       # name of the config, if it has one
 )->dict:                 # method, task, seeds, config, checksum of the data, versions, commit
     "What `config.json` holds: enough to make the run again. What a training could not use is refused."
+    if not isinstance(task, Task): raise BadInput(f'task is {task!r:.60}; allowed: a `Task`, see `get_task`')
     usual = type(next(iter(presets_of(method).values())))
     if type(config) is not usual:
         raise BadInput(f'config is a {type(config).__name__}; {method} needs a {usual.__name__}, see `preset`')

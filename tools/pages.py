@@ -112,4 +112,4 @@ if __name__=='__main__':
     stale = [p for p, text in pages().items() if not p.exists() or p.read_text(encoding='utf-8')!=text]
     if '--check' in sys.argv: sys.exit(print('stale: '+', '.join(str(p.relative_to(ROOT)) for p in stale)) or 1 if stale else 0)
     for p, text in pages().items(): p.write_text(text, encoding='utf-8')
-    print('written: '+', '.join(str(p.relative_to(ROOT)) for p in stale or ['nothing has changed']))
+    print('written: '+(', '.join(str(p.relative_to(ROOT)) for p in stale) or 'nothing has changed'))

@@ -326,7 +326,8 @@ def check_seeds(
     seeds:Sequence[int],
 )->list[int]: # as plain numbers
     "Different seeds that a generator can tell apart, or a `BadInput`."
-    if not isinstance(seeds, Iterable): raise BadInput(f'seeds are {seeds!r}; allowed: a sequence, such as ({seeds!r},)')
+    if not isinstance(seeds, Iterable):
+        raise BadInput(f'seeds are {seeds!r}; allowed: a sequence, such as ({seeds!r},)')
     seeds = [int(s) if isinstance(s, Integral) else s for s in seeds]
     if not seeds or len({*seeds})<len(seeds) or not all(type(s) is int and 0<=s<2**32 for s in seeds):
         raise BadInput(f'seeds are {seeds}; allowed: different whole numbers from 0 to 2**32-1')

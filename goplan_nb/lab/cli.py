@@ -374,7 +374,7 @@ class Demo:
     preset:str='plus'                 # plus (GOPlan+), laptop (GOPlan), paper (the published numbers)
     seeds:tuple[int,...]=(0,)         # trained side by side
     episodes:int=100                  # per evaluation
-    updates:int|None=None             # shorten the training, to try things out
+    updates:int|None=None             # of the whole training; default: 10,000 with preset plus, else the preset's
     device:str='auto'                 # auto, cpu, cuda, cuda:N
     restart:bool=False                # throw away what --out holds
 
@@ -387,9 +387,11 @@ class Demo:
         check_seeds(self.seeds)        # before minutes of recording
         pick_device(self.device)
         if not data.exists(): Collect(task.name, data, episodes=self.record).run()
-        config = getattr(self, 'config', None) or preset('goplan', self.preset)
+        usual = preset('goplan', self.preset)
+        config = getattr(self, 'config', None) or usual
+        updates = self.updates or (10_000 if self.preset=='plus' and config==usual else None)
         Trained = with_config(['goplan', '--preset', self.preset])
-        options = dict(updates=self.updates, device=self.device, restart=self.restart, config=config)
+        options = dict(updates=updates, device=self.device, restart=self.restart, config=config)
         Trained('goplan', task.name, self.out, data, self.preset, self.seeds, **options).run()
         rows = evaluate_actors(self.out, data, self.episodes, self.device)
         self.tell(rows)

@@ -12,10 +12,12 @@ DATA = Path(__file__).resolve().parent.parent/'data'
 def test_sample_is_what_the_code_records(name):
     task = get_task(name)
     stored, metadata = load_episodes(DATA/'samples'/f'{name}.npz', task)
-    assert len(stored)==200 and metadata['behaviour']=='expert' and (metadata['noise'], metadata['random_eps'])==(.2, .3)
+    assert len(stored)==200 and metadata['behaviour']=='expert' and (metadata['noise'], metadata['random_eps'])==(.2,
+        .3)
     assert abs(returns(task, stored).mean().item()-metadata['return_mean'])<1e-3
     again = next(collect(task, 2, workers=1))
-    assert (again.observations[:, 0]==stored.observations[:2, 0]).all() and (again.goals==stored.goals[:2]).all()  # starts and goals: to the bit
+    # starts and goals: to the bit
+    assert (again.observations[:, 0]==stored.observations[:2, 0]).all() and (again.goals==stored.goals[:2]).all()
     # ten steps: another processor may round otherwise, and contacts magnify it later
     torch.testing.assert_close(again.observations[:, :10], stored.observations[:2, :10], atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(again.actions[:, :10], stored.actions[:2, :10], atol=2e-2, rtol=1e-2)

@@ -82,7 +82,8 @@ def test_units_and_averages():
     s, a = Rngs([5], **F64).normal(7, 2), Rngs([7], **F64).uniform(7, 2)
     close(counted.changes(s, a), counted.unit*plain.changes(s, a), 1e-12)
     before = counted.changes(s, a).detach()
-    loss = counted.update(s, a, s+before.mean(1)+counted.unit)['dynamics/loss']   # off by one unit from the members' mean
+    # off by one unit from the members' mean
+    loss = counted.update(s, a, s+before.mean(1)+counted.unit)['dynamics/loss']
     wrong = (before.mean(1, keepdim=True)+counted.unit-before)/counted.unit
     close(loss, wrong.square().mean((1, 2, 3)), 1e-9)
     mild = plain.keep_average(.75)

@@ -15,7 +15,8 @@ def foggy(s, a):
     return s2, ((s2[..., 0].abs()<1)&(s2[..., 1].abs()<1.5)).to(s.dtype)
 
 def walks(dtype=torch.float32):
-    start, step = torch.tensor([(-4., -4.), (-4.5, 4.), (3.5, -4.), (4.5, -1.)]), torch.tensor([(.8, .3), (1., 0.), (-.5, 0.), (0., .8)])
+    start, step = torch.tensor([(-4., -4.), (-4.5, 4.), (3.5, -4.), (4.5, -1.)]), torch.tensor([(.8, .3), (1., 0.),
+        (-.5, 0.), (0., .8)])
     observations = (start[:, None]+torch.arange(7.)[None, :, None]*step[:, None]).to(dtype)
     return Episodes(observations, observations.diff(dim=1), observations[:, -1], torch.full((4,), 6))
 
@@ -29,7 +30,8 @@ def test_a_seed_alone_equals_the_seed_in_a_stack():
             return (straight(s, g)+.5*noise).clamp(-1, 1)
         return Reanalysis(data, TOY, act, foggy).rollout(intra_jobs(data, TOY, rngs, 12)), log
     both, log = run([0, 1])
-    gap = lambda both: max((run([s])[0].episodes.observations[0]-both.episodes.observations[s]).abs().max().item() for s in (0, 1))
+    gap = lambda both: max((run([s])[0].episodes.observations[0]-both.episodes.observations[s]).abs().max().item()
+        for s in (0, 1))
     assert any(a!=b for a, b in log)          # the numbers of running jobs did differ
     close(gap(both), 0, eps=1e-9)
     assert gap(run([0, 1], told=False)[0])>.01
@@ -79,6 +81,7 @@ def test_rewards_of_what_is_stored_and_empty_halves():
     assert (r.sum(-1)[new.stored & ((new.case==0)|(new.case==3))]==1).all()
     assert not new.stored[new.case==CASES.index('b-3')].any()
     for a, b in ((7, 0), (0, 7)):
-        equal(Reanalysis(walks(), TOY, stroll, foggy, ReanalysisConfig(intra=a, inter=b)).run(Rngs([0])).case.shape, (1, 7))
+        equal(Reanalysis(walks(), TOY, stroll, foggy, ReanalysisConfig(intra=a, inter=b)).run(Rngs([0])).case.shape,
+            (1, 7))
     lazy = Reanalysis(walks(), TOY, lambda s, g, c: 0*s, foggy, ReanalysisConfig(intra=0, inter=9)).run(Rngs([0]))
     assert not lazy.stored.any()               # what went nowhere is not kept

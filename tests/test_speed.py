@@ -11,7 +11,8 @@ def test_speed_writes_the_columns_and_judges_a_slow_figure(tmp_path, capsys, mon
     slow = speed.Work(lambda: 1e-9, speed.Flops(0.))   # next to nothing gets done
     monkeypatch.setattr(speed, 'sample_work', lambda device: slow)
     monkeypatch.setattr(speed, 'act_work', lambda device: speed.Work(lambda: 1e9, speed.Flops(0.)))
-    assert main(['speed', '--device', 'cpu', '--out', str(tmp_path), '--repeats', '2', '--seconds', '.01', '--only', 'sample', 'act'])==0
+    assert main(['speed', '--device', 'cpu', '--out', str(tmp_path), '--repeats', '2', '--seconds', '.01', '--only',
+        'sample', 'act'])==0
     lines = capsys.readouterr().out.splitlines()
     verdicts = {l.split()[0]: l.split()[-1] for l in lines if l.startswith(('sample', 'act'))}
     assert verdicts==dict(sample='short', act='ok')
@@ -29,18 +30,21 @@ def test_speed_refuses_unknown_figures_and_empty_work(tmp_path, capsys):
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp('speed')
     assert main(['collect', 'PointReach', '--episodes', '20', '--out', str(folder/'reach.npz')])==0
-    assert main(['train', 'gcsl', 'PointReach', '--data', str(folder/'reach.npz'), '--out', str(folder/'run'), '--device', 'cpu', '--seeds', '3', '4',
+    assert main(['train', 'gcsl', 'PointReach', '--data', str(folder/'reach.npz'), '--out', str(folder/'run'),
+        '--device', 'cpu', '--seeds', '3', '4',
         '--updates', '20', '--hidden', '16', '--evaluate-episodes', '2'])==0
     return folder/'run'
 
 def test_export_gives_the_agents_actions_for_any_batch(run, tmp_path):
     runtime = pytest.importorskip('onnxruntime')
     assert main(['export', str(run), '--out', str(tmp_path/'policy.onnx'), '--seed', '4'])==0
-    session, agent = runtime.InferenceSession(tmp_path/'policy.onnx', providers=['CPUExecutionProvider']), load_agent(run, 'cpu')
+    session, agent = runtime.InferenceSession(tmp_path/'policy.onnx',
+        providers=['CPUExecutionProvider']), load_agent(run, 'cpu')
     for n in (1, 5, 64):
         s, g = 3*torch.randn(n, 2), 3*torch.randn(n, 2)
         actions, = session.run(None, dict(observations=s.numpy(), goals=g.numpy()))
-        torch.testing.assert_close(torch.from_numpy(actions), agent.act(s.expand(2, -1, -1), g.expand(2, -1, -1))[1], atol=1e-5, rtol=0)
+        torch.testing.assert_close(torch.from_numpy(actions), agent.act(s.expand(2, -1, -1), g.expand(2, -1, -1))[1],
+            atol=1e-5, rtol=0)
     assert fast_policy(agent, 1)(s, g).shape==(64, 2)
 
 def test_export_says_what_is_missing(run, tmp_path, capsys, monkeypatch):

@@ -22,10 +22,12 @@ def make(name):
     "Record one dataset and put its line into the table."
     path, task = DATA/f'{name}.npz', get_task(CATALOGUE[name].task)
     if path.exists(): return print(f'{path.name}: is there')
-    with tqdm(total=CATALOGUE[name].episodes, desc=name, unit='episode', dynamic_ncols=True, mininterval=5) as bar: _, seconds = record(name, DATA, progress=bar.update)
+    with tqdm(total=CATALOGUE[name].episodes, desc=name, unit='episode', dynamic_ncols=True, mininterval=5) as bar:
+        _, seconds = record(name, DATA, progress=bar.update)
     row = dataset_row(path, task, *load_episodes(path, task), seconds)
     add_row(TABLE, dict(row, file=f'{name}.npz'))
-    print(f'{name}: {row["episodes"]} episodes, return {row["return_mean"]}, {row["seconds"]} s of recording', flush=True)
+    print(f'{name}: {row["episodes"]} episodes, return {row["return_mean"]}, {row["seconds"]} s of recording',
+        flush=True)
 
 HEAD = '''# data
 
@@ -62,10 +64,13 @@ def write_table():
 if __name__=='__main__':
     names = sys.argv[1:]
     unknown = sorted({*names}-{*SETS}-{*CATALOGUE}-{'--table'})
-    if unknown: sys.exit(f'unknown: {", ".join(unknown)}; allowed: {", ".join(SETS)}, or a set of the list that is printed without any name')
+    if unknown:
+        sys.exit(f'unknown: {", ".join(unknown)}; allowed: {", ".join(SETS)}, or a set of the list that is printed '
+            f'without any name')
     if not names:
         for group, sets in SETS.items():
-            for name, r in sets.items(): print(f'{group:8} {name:30} {r.task:24} {r.episodes:6,} episodes, {r.behaviour}')
+            for name, r in sets.items():
+                print(f'{group:8} {name:30} {r.task:24} {r.episodes:6,} episodes, {r.behaviour}')
     for name in names:
         for one in SETS.get(name, [name] if name in CATALOGUE else []): make(one)
     if names: write_table()

@@ -13,8 +13,10 @@ import lessons, repo
 from repo import PACKAGE, ROOT, cells, module_name, modules, source
 
 PAGES, SITE = ROOT/'_proc'/'site', ROOT/'_docs'
-DOCUMENTS = {ROOT/'CHANGELOG.md': 'changelog.md', ROOT/'CONTRIBUTING.md': 'contributing.md', ROOT/'data'/'README.md': 'data.md', ROOT/'nbs'/'README.md': 'lessons.md',
-    ROOT/'README.md': 'index.md', ROOT/'nbs'/'index.ipynb': 'index.md', **{p: p.name for p in (ROOT/'docs').glob('*.md')}}
+DOCUMENTS = {ROOT/'CHANGELOG.md': 'changelog.md', ROOT/'CONTRIBUTING.md': 'contributing.md',
+    ROOT/'data'/'README.md': 'data.md', ROOT/'nbs'/'README.md': 'lessons.md',
+    ROOT/'README.md': 'index.md', ROOT/'nbs'/'index.ipynb': 'index.md',
+    **{p: p.name for p in (ROOT/'docs').glob('*.md')}}
 
 # ---------------------------------------------------------------- formulas
 
@@ -31,7 +33,8 @@ def with_formulas(text):
         kept.append(m[0])
         return f'\0{len(kept)-1}\0'
     text = re.sub(r'^```.*?^```|`[^`\n]+`', keep, text, flags=re.S|re.M)
-    text = re.sub(r'\$\$(.+?)\$\$', lambda m: f'\n\n<div class="formula">{mathml(m[1], True)}</div>\n\n', text, flags=re.S)
+    text = re.sub(r'\$\$(.+?)\$\$', lambda m: f'\n\n<div class="formula">{mathml(m[1], True)}</div>\n\n', text,
+        flags=re.S)
     text = re.sub(r'\$([^$\n]+?)\$', lambda m: mathml(m[1], False), text)
     return re.sub('\0(\\d+)\0', lambda m: kept[int(m[1])], text)
 
@@ -62,7 +65,9 @@ def shown(output, path, folder, n):
     if 'image/png' in data:
         (folder/f'{path.stem}-{n}.png').write_bytes(base64.b64decode(text('image/png')))
         return f'![picture {n+1}]({path.stem}-{n}.png)', n+1
-    if 'text/html' in data: return '<div class="table">'+re.sub(r'<style.*?</style>', '', text('text/html'), flags=re.S).replace('\n', ' ')+'</div>', n
+    if 'text/html' in data:
+        return '<div class="table">'+re.sub(r'<style.*?</style>', '', text('text/html'), flags=re.S).replace('\n',
+            ' ')+'</div>', n
     if 'text/markdown' in data: return relink(text('text/markdown'), path), n
     plain = re.sub(r'\x1b\[[0-9;]*m', '', ''.join(output.get('text', '')) or text('text/plain'))
     if not plain.strip() or 'IPKernelApp' in plain: return '', n
@@ -86,7 +91,8 @@ def lesson(path, folder):
             one, n = shown(output, path, folder, n)
             if one: parts.append(one)
     module, up = repo.exported(path), '../'*(len(path.relative_to(repo.NOTEBOOKS).parts))
-    parts.append(f'\n---\nThis page is `nbs/{repo.key(path)}.ipynb`'+(f'; its functions: [{module}]({up}api/{module}.md).' if module else '.'))
+    parts.append(f'\n---\nThis page is `nbs/{repo.key(path)}.ipynb`'+(f'; its functions: '
+        f'[{module}]({up}api/{module}.md).' if module else '.'))
     (folder/f'{path.stem}.md').write_text('\n\n'.join(parts)+'\n', encoding='utf-8')
     return n
 
@@ -106,13 +112,15 @@ def comments(path):
 def cell_text(text):
     "Text that may stand in a cell of a table; code in backticks stays code."
     escaped = re.split(r'(`[^`]*`)', text)
-    for i in range(0, len(escaped), 2): escaped[i] = html.escape(escaped[i], quote=False).replace('*', '&#42;').replace('_', '&#95;')
+    for i in range(0, len(escaped), 2):
+        escaped[i] = html.escape(escaped[i], quote=False).replace('*', '&#42;').replace('_', '&#95;')
     return ''.join(escaped).replace('|', '&#124;')
 
 def parameters(node, notes):
     "Rows of the table of a function's parameters, read from the comments beside them."
     a = node.args
-    defaults = dict(zip([x.arg for x in a.args][len(a.args)-len(a.defaults):], a.defaults)) | {x.arg: d for x, d in zip(a.kwonlyargs, a.kw_defaults) if d}
+    defaults = dict(zip([x.arg for x in a.args][len(a.args)-len(a.defaults):], a.defaults)) | {x.arg: d
+        for x, d in zip(a.kwonlyargs, a.kw_defaults) if d}
     for x in (*a.args, *filter(None, [a.vararg]), *a.kwonlyargs):
         if x.arg in ('self', 'cls'): continue
         kind, default = (ast.unparse(n) if n else '' for n in (x.annotation, defaults.get(x.arg)))
@@ -122,7 +130,9 @@ def parameters(node, notes):
 def fields(node, notes):
     "Rows of the table of a dataclass or named tuple."
     for x in node.body:
-        if isinstance(x, ast.AnnAssign): yield x.target.id, ast.unparse(x.annotation), ast.unparse(x.value) if x.value else '', notes.get(x.lineno, '')
+        if isinstance(x, ast.AnnAssign):
+            yield x.target.id, ast.unparse(x.annotation), ast.unparse(x.value) if x.value else '', notes.get(x.lineno,
+                '')
 
 def entry(node, notes, name=None, level='##'):
     "One public function or class."
@@ -132,21 +142,26 @@ def entry(node, notes, name=None, level='##'):
     rows = list(parameters(node, notes) if function else fields(node, notes))
     if rows:
         code = lambda s: f'`{s}`' if s and '|' not in s else f'<code>{cell_text(s)}</code>' if s else ''
-        table = [f'| {n if n.startswith("**") else code(n)} | {code(t)} | {code(d)} | {cell_text(note)} |' for n, t, d, note in rows]
+        table = [f'| {n if n.startswith("**") else code(n)} | {code(t)} | {code(d)} | {cell_text(note)} |'
+            for n, t, d, note in rows]
         parts.append('\n'.join(['| name | type | default | meaning |', '|---|---|---|---|', *table]))
     for x in [] if function else node.body:
-        if isinstance(x, ast.FunctionDef) and x.name=='__init__': parts.append('\n'.join(entry(x, notes, f'{name}.__init__', '###').split('\n')))
-        elif isinstance(x, ast.FunctionDef) and not x.name.startswith('_'): parts.append(entry(x, notes, f'{name}.{x.name}', '###'))
+        if isinstance(x, ast.FunctionDef) and x.name=='__init__':
+            parts.append('\n'.join(entry(x, notes, f'{name}.__init__', '###').split('\n')))
+        elif isinstance(x, ast.FunctionDef) and not x.name.startswith('_'):
+            parts.append(entry(x, notes, f'{name}.{x.name}', '###'))
     return '\n\n'.join(p for p in parts if p)
 
 def api(path, folder, lesson):
     "The page of a module: what it says, and everything public in it."
     parsed, notes, name = ast.parse(path.read_text(encoding='utf-8')), comments(path), module_name(path)
-    parts = [f'# {name}', ast.get_docstring(parsed) or '', f'Lesson: [{repo.key(lesson)}](../lessons/{repo.key(lesson)}.md)' if lesson else '']
+    parts = [f'# {name}', ast.get_docstring(parsed) or '', f'Lesson: '
+        f'[{repo.key(lesson)}](../lessons/{repo.key(lesson)}.md)' if lesson else '']
     for node in parsed.body:
         if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name.startswith('_'): continue
         patched = isinstance(node, ast.FunctionDef) and any('patch' in ast.unparse(d) for d in node.decorator_list)
-        parts.append(entry(node, notes, f'{ast.unparse(node.args.args[0].annotation)}.{node.name}' if patched else None))
+        parts.append(entry(node, notes, f'{ast.unparse(node.args.args[0].annotation)}.{node.name}' if patched
+            else None))
     (folder/f'{name}.md').write_text('\n\n'.join(p for p in parts if p)+'\n', encoding='utf-8')
 
 # ---------------------------------------------------------------- all pages
@@ -165,13 +180,20 @@ def write_pages():
     for p in modules(): api(p, PAGES/'api', lesson_of.get(module_name(p)))
     names = [module_name(p) for p in modules()]
     said = lambda p: ast.get_docstring(ast.parse(p.read_text(encoding='utf-8'))) or ''
-    (PAGES/'api.md').write_text('# Functions\n\nBy sub-package and module.\n\n'+'\n'.join(f'- [{module_name(p)}](api/{module_name(p)}.md): {said(p)}' for p in modules())+'\n', encoding='utf-8')
+    (PAGES/'api.md').write_text('# Functions\n\nBy sub-package and module.\n\n'
+        +'\n'.join(f'- [{module_name(p)}](api/{module_name(p)}.md): {said(p)}' for p in modules())+'\n',
+        encoding='utf-8')
     (PAGES/'stylesheets'/'site.css').write_text(CSS, encoding='utf-8')
-    chapter = lambda c: {repo.CHAPTERS[c].partition(':')[0]: [{lessons.title(p): f'lessons/{repo.key(p)}.md'} for p in repo.lessons() if p.parent.name==c]}
-    nav = [dict(Start='index.md'), dict(Lessons=['lessons.md', dict(Tour='lessons/tour.md'), *map(chapter, repo.CHAPTERS)]), dict(Results='results.md'),
+    chapter = lambda c: {repo.CHAPTERS[c].partition(':')[0]: [{lessons.title(p): f'lessons/{repo.key(p)}.md'}
+        for p in repo.lessons() if p.parent.name==c]}
+    nav = [dict(Start='index.md'),
+        dict(Lessons=['lessons.md', dict(Tour='lessons/tour.md'), *map(chapter, repo.CHAPTERS)]),
+        dict(Results='results.md'),
         dict(Functions=['api.md', *(f'api/{n}.md' for n in names)]), dict(Data='data.md'),
-        dict(Reference=['glossary.md', 'bibliography.md', 'equations.md', 'deviations.md', 'contributing.md', 'changelog.md'])]
-    (PAGES.parent/'mkdocs.yml').write_text(json.dumps(dict(INHERIT='../mkdocs.yml', docs_dir='site', site_dir='../_docs', nav=nav)), encoding='utf-8')
+        dict(Reference=['glossary.md', 'bibliography.md', 'equations.md', 'deviations.md', 'contributing.md',
+        'changelog.md'])]
+    (PAGES.parent/'mkdocs.yml').write_text(json.dumps(dict(INHERIT='../mkdocs.yml', docs_dir='site',
+        site_dir='../_docs', nav=nav)), encoding='utf-8')
 
 CSS = '''
 .md-typeset .formula { overflow-x: auto; margin: 1em 0; }
@@ -216,7 +238,8 @@ def broken():
             target = (page.parent/unquote(parts.path)).resolve() if parts.path else page
             if target.is_dir(): target = target/'index.html'
             if not target.exists(): yield page, link, 'no such page'
-            elif parts.fragment and target in read and unquote(parts.fragment) not in read[target].anchors: yield page, link, 'no such place'
+            elif parts.fragment and target in read and unquote(parts.fragment) not in read[target].anchors:
+                yield page, link, 'no such place'
 
 def check():
     "Print every broken link; (pages, broken)."
@@ -230,7 +253,8 @@ if __name__=='__main__':
     if '--check' not in sys.argv:
         write_pages()
         env = dict(os.environ, NO_MKDOCS_2_WARNING='1')
-        subprocess.run([str(Path(sys.executable).parent/'mkdocs'), 'build', '-q', '-f', str(PAGES.parent/'mkdocs.yml')], check=True, env=env)
+        subprocess.run([str(Path(sys.executable).parent/'mkdocs'), 'build', '-q', '-f',
+            str(PAGES.parent/'mkdocs.yml')], check=True, env=env)
     n, faults = check()
     print(f'site: {SITE.relative_to(ROOT)}/index.html')
     sys.exit(bool(faults) or not n)

@@ -7,10 +7,14 @@ import repo
 from repo import cells, lessons, module_name, modules, source
 
 # what each of them says; those of which no function exists say why
-SAYS = {'Eq. 1': 'the expected discounted return; measured without discount by `tasks.returns`', 'Eq. 2': "MuZero's reanalysis loss, quoted as related work; not a part of the method",
-    'Eq. 3': 'each model predicts the change of a state', 'Eq. 4': 'the largest disagreement of the models along an imagined trajectory', 'Eq. 5': 'the game of the advantage-weighted conditional GAN',
-    'Eq. 6': 'the value is regressed to a discounted target', 'Eq. 7': "the discriminator's loss, demonstrations weighted", 'Eq. 8': "the policy's loss",
-    'Algorithm 1': 'both stages: pretraining, then reanalysis and fine-tuning', 'Algorithm 2': 'the planner', 'Figure 2': 'which policies keep both modes', 'Figure 3': 'the six cases of reanalysis'}
+SAYS = {'Eq. 1': 'the expected discounted return; measured without discount by `tasks.returns`',
+    'Eq. 2': "MuZero's reanalysis loss, quoted as related work; not a part of the method",
+    'Eq. 3': 'each model predicts the change of a state', 'Eq. 4': 'the largest disagreement of the models along an '
+    'imagined trajectory', 'Eq. 5': 'the game of the advantage-weighted conditional GAN',
+    'Eq. 6': 'the value is regressed to a discounted target', 'Eq. 7': "the discriminator's loss, demonstrations "
+    "weighted", 'Eq. 8': "the policy's loss",
+    'Algorithm 1': 'both stages: pretraining, then reanalysis and fine-tuning', 'Algorithm 2': 'the planner',
+    'Figure 2': 'which policies keep both modes', 'Figure 3': 'the six cases of reanalysis'}
 NO_FUNCTION = {'Eq. 1', 'Eq. 2'}
 MENTION = re.compile(r'(Eqs?\.|Algorithm|Figure) (\d)(?:(?:,| and| to) (\d))?')
 
@@ -27,7 +31,8 @@ def functions():
         text = path.read_text(encoding='utf-8')
         top = ast.parse(text).body
         for node in [*top, *(m for c in top if isinstance(c, ast.ClassDef) for m in c.body)]:
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.endswith('Config') and not node.name.startswith('_fig2') and node.name!='_drawn':
+            if isinstance(node, (ast.FunctionDef,
+                ast.ClassDef)) and not node.name.endswith('Config') and not node.name.startswith('_fig2') and node.name!='_drawn':
                 method = isinstance(node, ast.FunctionDef) and node.args.args and node.args.args[0].arg=='self'
                 yield module, node.name, rf'\.{node.name}\b' if method else rf'\b{node.name}\b', ast.get_source_segment(text, node)
 
@@ -40,7 +45,8 @@ def check_of(module, use):
             if c['cell_type']!='code' or '#| export' in text: continue
             lines = [l.strip() for l in text.split('\n') if re.match(r'\s*(test_\w+\(|assert |with expect_fail)', l)]
             if not lines or not re.search(use, text): continue
-            return repo.key(path), next((l for l in lines if re.search(use, l)), lines[0])   # the line that names it, else the first of its cell
+            # the line that names it, else the first of its cell
+            return repo.key(path), next((l for l in lines if re.search(use, l)), lines[0])
         return repo.key(path), ''
     return '', ''
 
@@ -54,13 +60,16 @@ def rows():
 
 def page():
     "The table as Markdown."
-    line = lambda key, says, module, name, stem, check: (f'| {key} | {says} | '+(f'`{module}.{name}`' if name else '')+' | '+
-        (f'[{stem}](../nbs/{stem}.ipynb)' if stem else '')+' | '+(f'`{check.replace("|", "¦")[:90]}`' if check else '')+' |')
+    line = lambda key, says, module, name, stem, check: (f'| {key} | {says} | '+(f'`{module}.{name}`' if name else '')
+        +' | '+
+        (f'[{stem}](../nbs/{stem}.ipynb)' if stem else '')+' | '+(f'`{check.replace("|", "¦")[:90]}`' if check else '')
+        +' |')
     shown, out = set(), []
     for row in rows():
         out.append(line('' if row[0] in shown else row[0], '' if row[0] in shown else row[1], *row[2:]))
         shown.add(row[0])
-    head = ['# Where is equation N?', '', 'From the paper to the line that computes it and the first check of it. Found by `tools/equations.py` in docstrings and comments of the modules.', '',
+    head = ['# Where is equation N?', '', 'From the paper to the line that computes it and the first check of it. '
+        'Found by `tools/equations.py` in docstrings and comments of the modules.', '',
         '| paper | says | function | lesson | first check |', '|---|---|---|---|---|']
     return '\n'.join(head+out)+'\n'
 

@@ -23,7 +23,8 @@ def smaller(
 def execute(path):
     "Run one notebook in its folder and write it back."
     nb = nbformat.read(path, as_version=4)
-    NotebookClient(nb, timeout=600, kernel_name='python3', resources=dict(metadata=dict(path=str(path.parent)))).execute()
+    NotebookClient(nb, timeout=600, kernel_name='python3',
+        resources=dict(metadata=dict(path=str(path.parent)))).execute()
     nb.metadata.pop('widgets', None)
     for cell in nb.cells:
         if cell.cell_type!='code': continue

@@ -15,15 +15,18 @@ from goplan_nb.lab.train import load_agent
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT, LIMIT = ROOT/'nbs'/'images'/'films', 1_000_000
-WAYS = (('pretrained policy', 'pretrained', 'policy'), ('fine-tuned policy', 'checkpoint', 'policy'), ('planner', 'checkpoint', 'planner'))
+WAYS = (('pretrained policy', 'pretrained', 'policy'), ('fine-tuned policy', 'checkpoint', 'policy'),
+    ('planner', 'checkpoint', 'planner'))
 
 def ways(folder, i):
     "The task, and what each way of acting does from start i of the data: title -> actions (T, d_a)."
     done = {}
     for title, checkpoint, kind in WAYS:
         agent = load_agent(folder, 'cpu', checkpoint)
-        done[title] = rollout(agent.task.make(1), agent.actor(kind), [(0, i)], len(agent.seeds), agent.task.horizon).actions[0, 0]
-    data, _ = load_episodes(ROOT/'data'/'samples'/f'{agent.task.name}.npz', agent.task)   # its episode i began from the pair (0, i), too
+        done[title] = rollout(agent.task.make(1), agent.actor(kind), [(0, i)], len(agent.seeds),
+            agent.task.horizon).actions[0, 0]
+    # its episode i began from the pair (0, i), too
+    data, _ = load_episodes(ROOT/'data'/'samples'/f'{agent.task.name}.npz', agent.task)
     return agent.task, {'data': data.actions[i], **done}
 
 def beside(films, height=14):

@@ -8,12 +8,16 @@ import repo, style
 from repo import NOTEBOOKS, PACKAGE, ROOT, cells, functions, imported, lessons, module_name, modules, notebooks, source, tracked, tree
 
 # a sub-package may import those in its list; within one, no two modules may need each other
-MAY = dict(core=(), legacy=(), envs=('core',), data=('core', 'envs'), learn=('core', 'data'), plan=('core', 'data', 'learn'),
+MAY = dict(core=(), legacy=(), envs=('core',), data=('core', 'envs'), learn=('core', 'data'),
+    plan=('core', 'data', 'learn'),
     goplan=('core', 'data', 'learn', 'plan'), lab=('core', 'legacy', 'envs', 'data', 'learn', 'plan', 'goplan'))
 # stricter than its sub-package
-ONLY = {'data.sampling': {'core'}, 'data.files': {'core'}, 'learn.losses': set(), 'learn.nets': {'core'}, 'plan.rows': {'core'}, 'plan.planner': {'core', 'plan.rows'}, 'envs.points': {'core'}}
-SPINE = ['core', 'data.sampling', 'learn.nets', 'learn.losses', 'learn.families', 'learn.prior', 'plan.dynamics', 'plan.rows', 'plan.planner', 'plan.reanalysis', 'goplan']
-HEAVY = {'matplotlib', 'seaborn', 'mujoco', 'ipywidgets', 'pandas', 'gymnasium', 'gymnasium_robotics', 'pyplot', 'anywidget', 'tyro'}
+ONLY = {'data.sampling': {'core'}, 'data.files': {'core'}, 'learn.losses': set(), 'learn.nets': {'core'},
+    'plan.rows': {'core'}, 'plan.planner': {'core', 'plan.rows'}, 'envs.points': {'core'}}
+SPINE = ['core', 'data.sampling', 'learn.nets', 'learn.losses', 'learn.families', 'learn.prior', 'plan.dynamics',
+    'plan.rows', 'plan.planner', 'plan.reanalysis', 'goplan']
+HEAVY = {'matplotlib', 'seaborn', 'mujoco', 'ipywidgets', 'pandas', 'gymnasium', 'gymnasium_robotics', 'pyplot',
+    'anywidget', 'tyro'}
 
 def code_lines(path, node):
     lines = path.read_text(encoding='utf-8').splitlines()[node.lineno-1:node.end_lineno]
@@ -26,7 +30,8 @@ def imports_point_down():
     needs = {module_name(p): imported(p) for p in modules()}
     for name, found in needs.items():
         for m in found:
-            if top(m)!=top(name) and top(m) not in MAY[top(name)]: yield f'{name} imports {m}; allowed: {", ".join(MAY[top(name)]) or "nothing"}'
+            if top(m)!=top(name) and top(m) not in MAY[top(name)]:
+                yield f'{name} imports {m}; allowed: {", ".join(MAY[top(name)]) or "nothing"}'
             if name in ONLY and m not in ONLY[name]: yield f'{name} imports {m}; allowed: {sorted(ONLY[name])}'
     def reach(name, seen=()):
         for m in needs.get(name, ()):
@@ -60,7 +65,9 @@ def packages_offer_their_names():
         package = importlib.import_module(f'goplan_nb.{name.rpartition(".")[0]}')
         for n in tree(p).body:
             patched = isinstance(n, ast.FunctionDef) and any('patch' in ast.unparse(d) for d in n.decorator_list)
-            if isinstance(n, (ast.FunctionDef, ast.ClassDef)) and not patched and not n.name.startswith('_') and not hasattr(package, n.name): yield f'{name}: {n.name}'
+            if isinstance(n, (ast.FunctionDef,
+                ast.ClassDef)) and not patched and not n.name.startswith('_') and not hasattr(package, n.name):
+                yield f'{name}: {n.name}'
 
 def functions_are_short():
     "no function is longer than 40 lines of code"
@@ -75,11 +82,14 @@ def public_names_are_documented():
             if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name.startswith('_'): continue
             patched = isinstance(node, ast.FunctionDef) and node.args.args and node.args.args[0].arg=='self'
             documented = ast.get_docstring(node) or node.name=='forward'
-            if not documented and not (patched and node.name.startswith('_')): yield f'{module_name(p)}: {node.name} has no docstring'
+            if not documented and not (patched and node.name.startswith('_')):
+                yield f'{module_name(p)}: {node.name} has no docstring'
             if isinstance(node, ast.FunctionDef):
                 a = node.args
-                bare = [x.arg for x in a.args[:len(a.args)-len(a.defaults)] if not x.annotation and x.arg not in ('self', 'device', 'path', 'f', 'walls')]
-                if bare and not patched: yield f'{module_name(p)}: {node.name} has parameters without annotation: {bare}'
+                bare = [x.arg for x in a.args[:len(a.args)-len(a.defaults)] if not x.annotation
+                    and x.arg not in ('self', 'device', 'path', 'f', 'walls')]
+                if bare and not patched:
+                    yield f'{module_name(p)}: {node.name} has parameters without annotation: {bare}'
 
 def notebooks_are_whole():
     "notebooks have cell ids, a portable kernel, no error output, no cell that never runs or is not Python; they stay below 500 KB"
@@ -92,8 +102,11 @@ def notebooks_are_whole():
         for c in nb['cells']:
             if c['cell_type']!='code': continue
             if re.search(r'#\|\s*eval:\s*false', source(c)): yield f'{name}: a cell never runs: {source(c)[:60]!r}'
-            if any(o.get('output_type')=='error' for o in c['outputs']): yield f'{name}: stored error in {source(c)[:60]!r}'
-            if re.match(r'(#\|.*\n)*# *Solution', source(c)) and not c['metadata'].get('jupyter', {}).get('source_hidden'): yield f'{name}: a solution is not folded: make prepare'
+            if any(o.get('output_type')=='error' for o in c['outputs']):
+                yield f'{name}: stored error in {source(c)[:60]!r}'
+            if re.match(r'(#\|.*\n)*# *Solution', source(c)) and not c['metadata'].get('jupyter',
+                {}).get('source_hidden'):
+                yield f'{name}: a solution is not folded: make prepare'
             try: ast.parse(source(c))
             except SyntaxError as e: yield f'{name}: {e.msg} in {source(c)[:60]!r}'
 
@@ -120,16 +133,19 @@ def export_is_fresh():
         shutil.copytree(NOTEBOOKS, Path(tmp)/'nbs', ignore=shutil.ignore_patterns('.ipynb_checkpoints'))
         (Path(tmp)/'goplan_nb').mkdir()
         shutil.copy(PACKAGE/'__init__.py', Path(tmp)/'goplan_nb')
-        done = subprocess.run([str(Path(sys.executable).parent/'nbdev_export')], cwd=tmp, capture_output=True, text=True)
+        done = subprocess.run([str(Path(sys.executable).parent/'nbdev_export')], cwd=tmp, capture_output=True,
+            text=True)
         if done.returncode: yield f'nbdev_export failed: {done.stderr.strip().splitlines()[-1]}'; return
         read = lambda root: {str(p.relative_to(root)): p.read_text() for p in root.rglob('*.py') if not glue(p)}
         new, old = read(Path(tmp)/'goplan_nb'), read(PACKAGE)
         for name in sorted({*new, *old}):
-            if new.get(name)!=old.get(name): yield f'goplan_nb/{name} differs from its notebook: run nbdev_export, then nbdev_clean'
+            if new.get(name)!=old.get(name):
+                yield f'goplan_nb/{name} differs from its notebook: run nbdev_export, then nbdev_clean'
 
 def style_is_kept():
     "words, sentences, captions, lines and parameters: tools/style.py"
-    yield from (f for p in [*(p for p in notebooks() if not p.stem.endswith('legacy')), *modules()] for f in style.faults(p))
+    yield from (f for p in [*(p for p in notebooks() if not p.stem.endswith('legacy')), *modules()]
+        for f in style.faults(p))
 
 def course_fits_a_day():
     "the course has at most 12,000 words and 2,500 lines of code"
@@ -140,8 +156,10 @@ def course_fits_a_day():
 
 def links_lead_somewhere():
     "every link between files of the repository leads to one"
-    for p in (*notebooks(), *ROOT.glob('*.md'), *ROOT.glob('docs/*.md'), *ROOT.glob('data/*.md'), *ROOT.glob('nbs/*.md')):
-        text = '\n'.join(source(c) for c in cells(p) if c['cell_type']=='markdown') if p.suffix=='.ipynb' else p.read_text(encoding='utf-8')
+    for p in (*notebooks(), *ROOT.glob('*.md'), *ROOT.glob('docs/*.md'), *ROOT.glob('data/*.md'),
+        *ROOT.glob('nbs/*.md')):
+        text = '\n'.join(source(c) for c in cells(p)
+            if c['cell_type']=='markdown') if p.suffix=='.ipynb' else p.read_text(encoding='utf-8')
         text = re.sub(r'^```.*?^```|`[^`\n]*`', '', text, flags=re.S|re.M)
         for link in re.findall(r'\]\(([^)\s]+)\)|src="([^"]+)"', text):
             link = link[0] or link[1]
@@ -149,13 +167,15 @@ def links_lead_somewhere():
             file, _, anchor = link.partition('#')
             target = (p.parent/file).resolve() if file else p
             if not target.exists(): yield f'{p.relative_to(ROOT)}: {link}'
-            elif anchor and target.suffix=='.md' and anchor not in anchors(target): yield f'{p.relative_to(ROOT)}: no such place: {link}'
+            elif anchor and target.suffix=='.md' and anchor not in anchors(target):
+                yield f'{p.relative_to(ROOT)}: no such place: {link}'
 
 def anchors(path):
     "The places of a Markdown page that can be linked to."
     text = path.read_text(encoding='utf-8')
     heads = re.findall(r'^#+ (.+)$', text, flags=re.M)
-    return {*re.findall(r'<a id="([^"]+)"', text), *(re.sub(r'[^\w\- ]', '', h.lower()).strip().replace(' ', '-') for h in heads)}
+    return {*re.findall(r'<a id="([^"]+)"', text),
+        *(re.sub(r'[^\w\- ]', '', h.lower()).strip().replace(' ', '-') for h in heads)}
 
 def readme_is_short():
     "the README has at most 150 lines and no table of more than six columns"
@@ -178,10 +198,13 @@ def nothing_local():
         text = p.read_text(encoding='utf-8', errors='replace')
         found = re.search(r'(?<![\w.~])/(?:home|root|work|Users)/[\w.-]+', text)
         if found: yield f'{p.relative_to(ROOT)}: {found[0]}'
-        if p.suffix=='.py' and PACKAGE in p.parents and re.search(r'pickle\.loads?\(|joblib\.load|torch\.load\(', text): yield f'{p.name} unpickles'
+        if p.suffix=='.py' and PACKAGE in p.parents and re.search(r'pickle\.loads?\(|joblib\.load|torch\.load\(', text):
+            yield f'{p.name} unpickles'
 
-RULES = [imports_point_down, spine_is_light, import_is_cheap, packages_offer_their_names, functions_are_short, public_names_are_documented, notebooks_are_whole,
-    lessons_show_pictures, prose_is_near, export_is_fresh, style_is_kept, course_fits_a_day, links_lead_somewhere, readme_is_short, generated_pages_are_fresh, nothing_local]
+RULES = [imports_point_down, spine_is_light, import_is_cheap, packages_offer_their_names, functions_are_short,
+    public_names_are_documented, notebooks_are_whole,
+    lessons_show_pictures, prose_is_near, export_is_fresh, style_is_kept, course_fits_a_day, links_lead_somewhere,
+    readme_is_short, generated_pages_are_fresh, nothing_local]
 
 def check():
     "(passed, failed), with a line printed for every broken rule."

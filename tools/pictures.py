@@ -18,14 +18,18 @@ INK, PAPER = '#333333', '#f4f2ee'
 
 def box(ax, x, y, title, text, colour, w=2.1, h=1.15):
     "A labelled box with its centre at (x, y)."
-    ax.add_patch(FancyBboxPatch((x-w/2, y-h/2), w, h, boxstyle='round,pad=.02,rounding_size=.12', fc='white', ec=colour, lw=2))
+    ax.add_patch(FancyBboxPatch((x-w/2, y-h/2), w, h, boxstyle='round,pad=.02,rounding_size=.12', fc='white',
+        ec=colour, lw=2))
     ax.text(x, y+.26, title, ha='center', va='center', size=10, weight='bold', color=colour)
     ax.text(x, y-.2, text, ha='center', va='center', size=8, color=INK, linespacing=1.25)
 
 def arrow(ax, a, b, text='', at=(0, .14), bend=0.):
     "An arrow with its word."
-    ax.add_patch(FancyArrowPatch(a, b, arrowstyle='-|>', mutation_scale=13, lw=1.4, color=INK, connectionstyle=f'arc3,rad={bend}'))
-    if text: ax.text((a[0]+b[0])/2+at[0], (a[1]+b[1])/2+at[1], text, ha='center', va='center', size=8.2, color=INK, style='italic')
+    ax.add_patch(FancyArrowPatch(a, b, arrowstyle='-|>', mutation_scale=13, lw=1.4, color=INK,
+        connectionstyle=f'arc3,rad={bend}'))
+    if text:
+        ax.text((a[0]+b[0])/2+at[0], (a[1]+b[1])/2+at[1], text, ha='center', va='center', size=8.2, color=INK,
+            style='italic')
 
 def method():
     "GOPlan in one picture: what is learned from the data, how it plans, and what it learns from its plans."
@@ -72,10 +76,12 @@ def rooms(start=(2_000_000, 1), steps=18):
                 here = seen[kind][-1][0, 0].expand(*record[0][0, 0].flatten(0, 1).shape)
                 fan = torch.stack([here, *(x[0, 0].flatten(0, 1) for x in record)], 1)
                 shade = plan.returns[0, 0].argsort().argsort().double()/plan.returns.shape[-1]
-                for way, a in zip(fan, shade): ax.plot(*way.T, color=COLOURS['planner'], lw=1, alpha=float(.08+.45*a**3))
+                for way, a in zip(fan, shade):
+                    ax.plot(*way.T, color=COLOURS['planner'], lw=1, alpha=float(.08+.45*a**3))
             draw_paths(ax, torch.stack(seen[kind], 2)[0], COLOURS[colour], 1., dots=True)
             ax.plot(*seen[kind][-1][0, 0], 'o', color=COLOURS[colour], ms=7, mec='white')
-            ax.set(title=f'{kind}: {sum(task.success(x[0, 0], goals[0, 0]).item() for x in seen[kind][1:])} steps at the goal')
+            ax.set(title=f'{kind}: {sum(task.success(x[0, 0], goals[0, 0]).item() for x in seen[kind][1:])} steps at '
+                f'the goal')
             ax.title.set_size(9)
             ax.set(xticks=[], yticks=[])
         fig.tight_layout()
@@ -98,7 +104,8 @@ def icon(draw):
     fig.savefig(IMAGES/'icons'/f'{draw.__name__}.png', bbox_inches='tight', pad_inches=.02, transparent=True)
     plt.close(fig)
 
-def path(ax, xs, ys, colour, **kwargs): ax.plot(xs, ys, color=colour, lw=kwargs.pop('lw', 2.4), solid_capstyle='round', **kwargs)
+def path(ax, xs, ys, colour, **kwargs):
+    ax.plot(xs, ys, color=colour, lw=kwargs.pop('lw', 2.4), solid_capstyle='round', **kwargs)
 def goal(ax, x=.6, y=.6): ax.plot(x, y, '*', color=COLOURS['goal'], ms=13)
 def start(ax, x=-.65, y=-.65): ax.plot(x, y, 'o', color=INK, ms=6)
 
@@ -124,7 +131,8 @@ def imitation(ax):
     path(ax, [0, 0], [-.75, -.32], COLOURS['bad'], ls=':')
 
 def value(ax):
-    for r, a in ((.9, .25), (.62, .5), (.34, .8)): ax.add_patch(Circle((0, 0), r, fc='none', ec=COLOURS['value'], lw=2.6, alpha=a))
+    for r, a in ((.9, .25), (.62, .5), (.34, .8)):
+        ax.add_patch(Circle((0, 0), r, fc='none', ec=COLOURS['value'], lw=2.6, alpha=a))
     goal(ax, 0, 0)
 
 def prior(ax):
@@ -140,7 +148,8 @@ def models(ax):
 
 def planner(ax):
     start(ax, -.75, -.1), goal(ax, .75, .55)
-    for dy, c in ((-.75, 'data'), (-.4, 'data'), (.05, 'data'), (.6, 'planner')): path(ax, [-.75, -.1, .7], [-.1, .5*dy, dy], COLOURS[c], lw=3 if c=='planner' else 1.6)
+    for dy, c in ((-.75, 'data'), (-.4, 'data'), (.05, 'data'), (.6, 'planner')):
+        path(ax, [-.75, -.1, .7], [-.1, .5*dy, dy], COLOURS[c], lw=3 if c=='planner' else 1.6)
 
 def reanalysis(ax):
     path(ax, [-.75, -.4, .5, .7], [-.6, .5, .6, -.3], COLOURS['data'])

@@ -21,7 +21,8 @@ def readme():
             if '#| echo: false' not in source: parts.append(f'```python\n{source}\n```')
             parts += [text_of(o) for o in cell['outputs']]
     page = '\n\n'.join(p.strip('\n') for p in parts if p.strip())+'\n'
-    here = lambda m: f'{m[1]}{m[2] if re.match("https?:|#", m[2]) else os.path.normpath("nbs/"+m[2])}{m[3]}'   # links, seen from the top folder
+    # links, seen from the top folder
+    here = lambda m: f'{m[1]}{m[2] if re.match("https?:|#", m[2]) else os.path.normpath("nbs/"+m[2])}{m[3]}'
     text = re.sub(r'(\]\()([^)\s]+)(\))', here, page)
     return re.sub(r'(src=")([^"]+)(")', here, text)
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE, NOTEBOOKS = ROOT/'goplan_nb', ROOT/'nbs'
-CHAPTERS = dict(course='The course: GOPlan in a day', baselines='Baselines, one family each', improving='Improving GOPlan: GOPlan+',
+CHAPTERS = dict(course='The course: GOPlan in a day', baselines='Baselines, one family each',
+    improving='Improving GOPlan: GOPlan+',
     library='The library under its hood')   # folders of `nbs`, as one reads
 
 def notebooks():
@@ -36,7 +37,8 @@ def functions(path): return (n for n in ast.walk(tree(path)) if isinstance(n, as
 
 def exported(path):
     "The module that a notebook exports, 'plan.planner', or ''."
-    return next((m[1] for c in cells(path) if c['cell_type']=='code' and (m := re.match(r'#\| default_exp ([\w.]+)', source(c)))), '')
+    return next((m[1] for c in cells(path) if c['cell_type']=='code'
+        and (m := re.match(r'#\| default_exp ([\w.]+)', source(c)))), '')
 
 def lesson_of():
     "module name -> the notebook that exports it."
@@ -48,7 +50,8 @@ def imported(path):
     for n in ast.walk(tree(path)):
         if isinstance(n, ast.Import): names = [a.name for a in n.names]
         elif isinstance(n, ast.ImportFrom):
-            base = '.'.join([*package[:len(package)-n.level+1], *([n.module] if n.module else [])]) if n.level else n.module or ''
+            base = '.'.join([*package[:len(package)-n.level+1],
+                *([n.module] if n.module else [])]) if n.level else n.module or ''
             names = [base, *(f'{base}.{a.name}' for a in n.names)]
         else: continue
         found |= {x.removeprefix('goplan_nb.') for x in names if x.startswith('goplan_nb.')}

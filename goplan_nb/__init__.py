@@ -25,6 +25,7 @@ def __getattr__(name):
 
 def __dir__(): return sorted({*globals(), *__all__, *_PACKAGES})
 
-if 'gymnasium' in sys.modules:   # gymnasium.make('goplan_nb:goplan_nb/PointReach-v0') imports this package for its environments
+# gymnasium.make('goplan_nb:goplan_nb/PointReach-v0') imports this package for its environments
+if 'gymnasium' in sys.modules:
     from .envs.names import register_all
     register_all()

@@ -80,6 +80,16 @@ def main_table(t=None):
             f'{show(best, f" ({best.column})")} | {show(paper)}, {show(paper2)} | {show(policy)} | {show(planner)} |')
     return '\n'.join(lines)
 
+def leads(name):
+    "row -> how far the planner of GOPlan+ is ahead of the best baseline, in steps."
+    found = {}
+    for row, part in loaded(name).groupby('row', sort=False):
+        planner = part[(part.preset=='plus')&(part.actor=='planner')]
+        others = part[part.method!='goplan']
+        if len(planner) and len(others):
+            found[row.removesuffix(', benchmark')] = round(float(planner['mean'].iloc[0]-others['mean'].max()), 1)
+    return found
+
 def bench_section(name):
     "One benchmark: a small table for each of its rows."
     heading, asks, command = BENCHES[name]
